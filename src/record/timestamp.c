@@ -1,0 +1,147 @@
+#include "record/timestamp.h"
+
+#include "record/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define YEAR_1	   (-62135596800.0)
+#define YEAR_10000 253402300800.0
+
+/* strftime() can't tell an empty result from a too small buffer; Python stops here too. */
+#define STRFTIME_GROWTH 256
+
+int64_t
+timestamp_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * TIMESTAMP_NS + ts.tv_nsec;
+}
+
+/* The format is the operator's own, so that a warning about it here would help nobody. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+static void
+custom(struct buf *text, const char *format, const struct tm *tm)
+{
+	size_t most = (strlen(format) + 1) * STRFTIME_GROWTH;
+
+	for (size_t size = 256; size <= most * 2; size *= 2) {
+		struct buf raw = BUF_INIT;
+		size_t n;
+
+		if (!buf_reserve(&raw, size)) {
+			text->failed = true;
+			return;
+		}
+		n = strftime(raw.data, raw.cap, format, tm);
+		if (n > 0)
+			text_from_bytes(text, raw.data, n);
+		buf_free(&raw);
+		if (n > 0)
+			return;
+	}
+}
+#pragma GCC diagnostic pop
+
+static void
+two_digits(char *at, int n)
+{
+	at[0] = (char)('0' + n / 10 % 10);
+	at[1] = (char)('0' + n % 10);
+}
+
+static void
+standard(struct buf *text, const struct tm *tm)
+{
+	char s[] = "-00-00 00:00:00";
+
+	two_digits(s + 1, tm->tm_mon + 1);
+	two_digits(s + 4, tm->tm_mday);
+	two_digits(s + 7, tm->tm_hour);
+	two_digits(s + 10, tm->tm_min);
+	two_digits(s + 13, tm->tm_sec);
+	/* As glibc's %Y: no zeros before a year of three digits. */
+	buf_printf(text, "%d%s", tm->tm_year + 1900, s);
+}
+
+void
+timestamp_local(struct buf *out, struct timestamp_cache *cache, const char *format, time_t second)
+{
+	if (!cache->valid || cache->second != second) {
+		struct tm tm;
+
+		buf_clear(&cache->text, 4096);
+		cache->valid = false;
+		if (localtime_r(&second, &tm) == NULL) {
+			buf_printf(out, "%lld", (long long)second);
+			return;
+		}
+		if (format != NULL)
+			custom(&cache->text, format, &tm);
+		else
+			standard(&cache->text, &tm);
+		cache->second = second;
+		cache->valid = !cache->text.failed;
+		out->failed = out->failed || cache->text.failed;
+	}
+	buf_append(out, cache->text.data, cache->text.len);
+}
+
+void
+timestamp_utc(struct buf *out, int64_t nanoseconds)
+{
+	time_t second = (time_t)(nanoseconds / TIMESTAMP_NS);
+	struct tm tm;
+
+	gmtime_r(&second, &tm);
+	buf_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
+	    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+	    (int)(nanoseconds % TIMESTAMP_NS / 1000000));
+}
+
+/*
+ * The whole seconds of a text such as 1795387123.048945, without strtod(): up to 10 digits, and a
+ * fraction whose first six digits are not all 9, so that no rounding can carry into the seconds.
+ */
+static bool
+plain_seconds(const char *text, time_t *second)
+{
+	long long n = 0;
+	int digits = 0;
+
+	while (digits < 11 && text[digits] >= '0' && text[digits] <= '9')
+		n = n * 10 + (text[digits++] - '0');
+	if (digits == 0 || digits > 10 || text[digits] != '.')
+		return false;
+	text += digits + 1;
+	if (strncmp(text, "999999", 6) == 0 || strpbrk(text, "eE") != NULL)
+		return false;
+	*second = (time_t)n;
+	return true;
+}
+
+bool
+timestamp_created(struct value created, time_t *second)
+{
+	double seconds;
+
+	if (plain_seconds(created.text, second))
+		return true;
+	seconds = strtod(created.text, NULL);
+	if (!(seconds >= YEAR_1 && seconds < YEAR_10000))
+		return false;
+	*second = (time_t)floor(seconds);
+	return true;
+}
+
+int
+timestamp_msecs(struct value created)
+{
+	double seconds = strtod(created.text, NULL);
+
+	return (int)((seconds - trunc(seconds)) * 1000);
+}

@@ -1,0 +1,376 @@
+"""compose.yaml and Dockerfile as they are shipped: the tracked files of this tree, in an engine."""
+
+import json
+import shutil
+import ssl
+import subprocess
+import threading
+import time
+import uuid
+
+import pytest
+import requests
+
+from engine import Engine, Podman
+from server import SETTINGS, TREE, free_port, wait_for
+from test_clients import PBU_PROGRAM, run
+
+TOKEN = "s3cret"
+VARIABLES = (*SETTINGS, "TZ", "ADDRESS", "TLS_FOLDER", "TLS_NAMES")
+
+
+class Project:
+    """A copy of the tree with a compose project, a port, and volumes of its own."""
+
+    def __init__(self, engine, folder):
+        self.engine = engine
+        self.name = f"pbu{uuid.uuid4().hex[:8]}"
+        self.port = free_port()
+        self.url = f"https://localhost:{self.port}"
+        self.folder = folder / "tree"
+        copy_tree(self.folder)
+        self.certificate = folder / "cert.pem"
+        self.command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
+        self.now = {}
+
+    def compose(self, *args, check=True, **settings):
+        """docker-compose with these settings in its environment, and no other."""
+        return self.engine.run(*self.command, "-p", self.name, *args, check=check, cwd=self.folder,
+                               env=environment(self.engine.env, PORT=self.port, **settings))
+
+    def up(self, *args, **settings):
+        """Up with these settings, healthy to a client, and trusted by what its certificate is."""
+        self.now = {"AUTH_TOKEN": TOKEN} if not settings else settings
+        self.compose("up", "-d", *args, **self.now)
+        wait_for(lambda: self.status("/api/health") == 200, "it answers", 30, 0.1)
+
+    def down(self, *args):
+        return self.compose("down", *args, **self.now)
+
+    def id(self, service):
+        return self.compose("ps", "-q", service, **self.now).strip()
+
+    def inspect(self, service):
+        return json.loads(self.engine.run("docker", "inspect", self.id(service)))[0]
+
+    def inside(self, service, script, check=True):
+        return self.engine.run("docker", "exec", self.id(service), "sh", "-c", script, check=check)
+
+    def log(self, name="info.log"):
+        return self.inside("server", f"cat /logs/{name}")
+
+    def trust(self):
+        """Gets the certificate from the volume, as README.md tells clients to."""
+        self.certificate.write_text(self.inside("nginx", "cat /etc/pbu-log-server/tls/cert.pem"))
+        return str(self.certificate)
+
+    def status(self, path):
+        """What an address answers, whoever's its certificate is; None without an answer."""
+        try:
+            # No proxies, and no warning about verify.
+            done = subprocess.run(["curl", "-sk", "--noproxy", "*", "-o", "/dev/null", "-w", "%{http_code}",
+                                   self.url + path], capture_output=True, text=True, timeout=30)
+            return int(done.stdout) or None
+        except (ValueError, subprocess.TimeoutExpired):
+            return None
+
+    def post(self, message, token=TOKEN, verify=None, **fields):
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.post(f"{self.url}/api/log", json={"msg": message, **fields}, timeout=30,
+                                headers={"Authorization": token} if token else {},
+                                verify=verify or str(self.certificate))
+
+    def served(self):
+        """The certificate that clients get, without a look at who signed it."""
+        return ssl.get_server_certificate(("127.0.0.1", self.port))
+
+
+def copy_tree(target):
+    """What git tracks or would track: no .env, no build folder."""
+    names = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TREE,
+                           check=True, capture_output=True, text=True).stdout.split("\0")
+    for name in names:
+        if name and (TREE / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(TREE / name, target / name)
+
+
+def environment(base, **settings):
+    """Without the variables that compose.yaml knows, but for these."""
+    env = {k: v for k, v in base.items() if k not in VARIABLES and not k.startswith("COMPOSE_")}
+    return {**env, **{k: str(v) for k, v in settings.items() if v is not None}}
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with Engine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def project(engine, tmp_path_factory):
+    project = Project(engine, tmp_path_factory.mktemp("compose"))
+    project.compose("build", AUTH_TOKEN=TOKEN)
+    try:
+        yield project
+    finally:
+        project.now = {"AUTH_TOKEN": TOKEN}
+        # The images go with an engine of ours.
+        project.down("-v", "--remove-orphans", *(() if engine.folder else ("--rmi", "local")))
+
+
+def test_without_a_token_it_is_refused(project):
+    status, said = project.compose("up", "-d", check=False)
+    assert status != 0 and "no token. Set AUTH_TOKEN in .env" in said
+    assert project.engine.run("docker", "ps", "-aq", "--filter", f"name={project.name}") == ""
+
+
+@pytest.mark.parametrize("address", [None, "0.0.0.0", "192.0.2.1"])
+def test_a_token_that_is_nothing_is_refused(project, address):
+    status, said = project.compose("run", "--rm", "-T", "server", check=False, AUTH_TOKEN="", ADDRESS=address)
+    assert status == 2 and "no token: set AUTH_TOKEN or AUTH_TOKEN_FILE" in said
+
+
+def test_nginx_waits_for_nothing(project):
+    project.now = {"AUTH_TOKEN": TOKEN}
+    project.compose("up", "-d", "--no-deps", "nginx", **project.now)
+    wait_for(lambda: project.status("/api/health") == 502, "nginx answers by itself", 30, 0.1)
+    project.up()
+    project.trust()
+    assert project.post("late is not never").status_code == 200
+
+
+def test_the_pbu_client_over_tls(project):
+    project.up(AUTH_TOKEN=TOKEN, ENABLED_LOG_LEVELS="DEBUG,INFO,WARNING,ERROR", LOG_FORMAT="%(levelname)s|%(message)s",
+               LOG_DATE_FORMAT="%Y", THREADS=4)
+    said = run(PBU_PROGRAM, PBU_LOG_SERVER=project.url, PBU_LOG_SERVER_AUTH=TOKEN,
+               REQUESTS_CA_BUNDLE=project.trust())
+    assert "Error sending" not in said, said
+    assert "INFO|hello world, 5%\nINFO|{'a': {'b': None}}\n" in project.log()
+    assert project.log("debug.log") == "DEBUG|details\n"
+    assert project.log("warning.log") == "WARNING|careful\n"
+    assert "ERROR|it broke\n\tStack (most recent call last):\n" in project.log("error.log")
+
+
+def test_a_wrong_token(project):
+    project.up()
+    project.trust()
+    for token in ("wrong", None):
+        assert project.post("who is it", token=token).status_code == 401
+    assert "who is it" not in project.log()
+
+
+@pytest.mark.parametrize("service, user", [("server", "4999:4999"), ("nginx", "4998:4999")])
+def test_what_a_container_may(project, service, user):
+    project.up()
+    now = project.inspect(service)
+    host = now["HostConfig"]
+    assert now["Config"]["User"] == user
+    assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and not host["CapAdd"] and not host["Privileged"]
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert host["RestartPolicy"]["Name"] == "unless-stopped"
+    # And what has become of it.
+    status = dict(x.split(":\t", 1) for x in project.inside(service, "cat /proc/1/status").splitlines() if ":\t" in x)
+    assert status["Uid"].split() == [user.split(":")[0]] * 4 and status["Gid"].split() == ["4999"] * 4
+    assert int(status["CapBnd"], 16) == int(status["CapPrm"], 16) == int(status["CapEff"], 16) == 0
+    assert status["NoNewPrivs"] == "1"
+    for path in ("/", "/etc", "/usr/local/bin", "/var/lib"):
+        code, said = project.inside(service, f"touch {path}/mark", check=False)
+        assert code != 0 and "Read-only file system" in said
+    wait_for(lambda: project.inspect(service)["State"]["Health"]["Status"] == "healthy", f"{service} is healthy", 40)
+
+
+def test_who_reaches_what(project):
+    project.up()
+    project.trust()
+    assert project.post("not for nginx").status_code == 200
+    assert project.inside("server", "stat -c %a:%u:%g /run/pbu-log-server/fcgi.sock").strip() == "660:4999:4999"
+    assert {x["Destination"] for x in project.inspect("nginx")["Mounts"]} == {
+        "/run/pbu-log-server", "/etc/pbu-log-server/tls"}
+    # The server has no port and no way out.
+    assert not project.inspect("server")["HostConfig"]["PortBindings"]
+    networks = project.inspect("server")["NetworkSettings"]["Networks"]
+    assert [x.partition("_")[2] for x in networks] == ["nowhere"]
+    internal = "{{.Internal}}"
+    assert project.engine.run("docker", "network", "inspect", "-f", internal, *networks).strip() == "true"
+    # The health checks can fail: with nobody behind the socket both do.
+    project.engine.run("docker", "kill", "-s", "STOP", project.id("server"))
+    try:
+        code, _ = project.inside("nginx", "timeout 2 healthy", check=False)
+        assert code != 0
+    finally:
+        project.engine.run("docker", "kill", "-s", "CONT", project.id("server"))
+    project.compose("kill", "server", **project.now)
+    assert project.inside("nginx", "healthy", check=False)[0] != 0
+    project.up()
+
+
+def test_restarts_lose_nothing(project):
+    project.up()
+    project.trust()
+    sent, done, trouble = [], threading.Event(), []
+
+    def send():
+        try:
+            while not done.is_set():
+                message = f"numbered {len(sent):05d}"
+                # As a client does that must not lose a record.
+                wait_for(lambda: _accepted(project, message), f"{message} is taken", 60, 0.05)
+                sent.append(message)
+        except AssertionError as e:
+            trouble.append(e)
+
+    client = threading.Thread(target=send)
+    client.start()
+    try:
+        for service in ("server", "nginx"):
+            before = len(sent)
+            wait_for(lambda: len(sent) > before + 5 or trouble, "some requests", 30)
+            # Ended by SIGTERM and SIGQUIT: not killed after the grace period.
+            started = time.monotonic()
+            project.compose("restart", service, **project.now)
+            assert time.monotonic() - started < 14
+            assert project.inspect(service)["State"]["Running"]
+        before = len(sent)
+        wait_for(lambda: len(sent) > before + 5 or trouble, "some more requests", 30)
+    finally:
+        done.set()
+        client.join(70)
+    assert not trouble, trouble[0]
+    log = project.log()
+    assert [x for x in sent if x not in log] == []
+
+
+def _accepted(project, message):
+    try:
+        return project.post(message).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def test_stopped_cleanly(project):
+    project.up()
+    ids = [project.id(x) for x in ("server", "nginx")]
+    project.compose("stop", **project.now)
+    assert project.engine.run("docker", "inspect", "-f", "{{.State.ExitCode}}", *ids).split() == ["0", "0"]
+
+
+def test_down_and_up_keep_records_and_certificate(project):
+    project.up()
+    project.trust()
+    assert project.post("before the end").status_code == 200
+    certificate = project.served()
+    project.down()
+    project.up()
+    assert project.served() == certificate
+    assert project.post("after the end").status_code == 200
+    log = project.log()
+    assert "before the end" in log and "after the end" in log
+
+
+def test_no_token_on_this_host_alone(project):
+    project.up(AUTH_TOKEN="", ADDRESS="127.0.0.1")
+    project.trust()
+    assert project.post("among us", token=None).status_code == 200
+    bound = project.inspect("nginx")["HostConfig"]["PortBindings"]["8443/tcp"]
+    assert [x["HostIp"] for x in bound] == ["127.0.0.1"]
+
+
+@pytest.fixture
+def own_tls(project):
+    """A folder with a certificate of a CA of its own, for nginx's user; the path of the CA's."""
+    folder = project.folder / "own"
+    folder.mkdir()
+    ca, key, request = folder / "ca.pem", folder / "ca.key", folder / "request.pem"
+    names = folder / "names"
+    names.write_text("subjectAltName = DNS:localhost\n")
+    new = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    for command in (
+            [*new, "-x509", "-days", "2", "-subj", "/CN=Own CA", "-keyout", key, "-out", ca],
+            [*new, "-subj", "/CN=own", "-keyout", folder / "key.pem", "-out", request],
+            ["openssl", "x509", "-req", "-days", "2", "-in", request, "-CA", ca, "-CAkey", key, "-CAcreateserial",
+             "-extfile", names, "-out", folder / "cert.pem"]):
+        subprocess.run(command, check=True, capture_output=True)
+    key.unlink()
+    folder.chmod(0o755)
+    shutil.chown(folder / "key.pem", 4998)
+    yield str(ca)
+    shutil.rmtree(folder)
+
+
+def test_settings_secret_and_certificate_from_files(project, own_tls):
+    """All by .env and by files: nothing in the environment but the port."""
+    tokens = project.folder / "tokens"
+    tokens.write_text("first\nsecond\n")
+    shutil.chown(tokens, 4999)
+    tokens.chmod(0o400)
+    (project.folder / ".env").write_text(
+        "AUTH_TOKEN=\nAUTH_TOKEN_FILE=./tokens\nTLS_FOLDER=./own\nMAX_BODY_BYTES=2000\n"
+        "LOG_FORMAT=\"%(asctime)s|%(message)s\"\nLOG_DATE_FORMAT=\"%H %Z\"\nTZ=Europe/Berlin\n")
+    try:
+        project.up(TZ=None)
+        for token, status in (("first", 200), ("second", 200), ("", 401), (TOKEN, 401)):
+            assert project.post("by files", token=token, verify=own_tls).status_code == status
+        assert project.served() != project.certificate.read_text()
+        assert project.log().splitlines()[-1].split("|")[1] == "by files"
+        assert project.log().splitlines()[-1].split("|")[0].split()[1] in ("CET", "CEST")
+        assert project.post("x" * 3000, token="first", verify=own_tls).status_code == 413
+        secrets = project.engine.run("docker", "inspect", project.id("server"), project.id("nginx"))
+        assert "first" not in secrets
+        # What is not there is named.
+        (project.folder / "own/cert.pem").unlink()
+        (project.folder / "own/key.pem").unlink()
+        project.compose("restart", "nginx", **project.now)
+        wait_for(lambda: "no cert.pem and key.pem in TLS_FOLDER" in project.compose("logs", "nginx", **project.now),
+                 "nginx says what is missing", 20, 0.2)
+    finally:
+        (project.folder / ".env").unlink()
+        tokens.unlink()
+
+
+def test_podman_compose(project):
+    """The same images and compose.yaml: up, a record, what it may, restart, down, up, down."""
+    project.up()
+    images = [project.inspect(x)["Config"]["Image"] for x in ("server", "nginx")]
+    # They have the port.
+    project.down()
+    with Podman() as podman:
+        archive = podman.folder / "images.tar"
+        project.engine.run("docker", "save", "-o", archive, *images)
+        podman.run("podman", "load", "-q", "-i", archive)
+        for image, service in zip(images, ("server", "nginx")):
+            podman.run("podman", "tag", image, f"localhost/{project.name}_{service}")
+
+        def compose(*args, check=True, **settings):
+            return podman.run("podman-compose", "-p", project.name, *args, check=check, cwd=project.folder,
+                              env=environment(podman.env, PORT=project.port, **settings))
+
+        def inside(service, script, check=True):
+            return podman.run("podman", "exec", f"{project.name}_{service}_1", "sh", "-c", script, check=check)
+
+        status, said = compose("up", "-d", check=False)
+        assert status != 0 and "no token. Set AUTH_TOKEN in .env" in said
+        # TLS_FOLDER and AUTH_TOKEN_FILE are Docker's test; here the ways that need nothing of the host.
+        for message in ("by podman", "by podman again"):
+            said = compose("up", "-d", AUTH_TOKEN=TOKEN, LOG_FORMAT="%(name)s|%(message)s")
+            wait_for(lambda: project.status("/api/health") == 200, f"it answers:\n{said}", 30, 0.1)
+            project.certificate.write_text(inside("nginx", "cat /etc/pbu-log-server/tls/cert.pem"))
+            assert project.post(message).status_code == 200
+            assert project.post(message, token="wrong").status_code == 401
+            for service in ("server", "nginx"):
+                assert inside(service, "touch /mark", check=False)[0] != 0
+                assert "CapBnd:\t0000000000000000" in inside(service, "cat /proc/1/status")
+                podman.run("podman", "healthcheck", "run", f"{project.name}_{service}_1")
+            log = inside("server", "cat /logs/info.log")
+            compose("down", AUTH_TOKEN=TOKEN)
+        assert log == "root|by podman\nroot|by podman again\n"
+        compose("down", "-v", AUTH_TOKEN=TOKEN)
+        assert podman.run("podman", "volume", "ls", "-q") == ""
+
+
+def test_down_with_its_volumes_leaves_nothing(project):
+    project.up()
+    project.down("-v")
+    for kind in (["ps", "-aq"], ["volume", "ls", "-q"], ["network", "ls", "-q"]):
+        assert project.engine.run("docker", *kind, "--filter", f"name={project.name}") == ""

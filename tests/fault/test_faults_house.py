@@ -1,0 +1,57 @@
+"""No memory for the main thread while it keeps house: roll-over, opening again, new tokens. The load does not notice."""
+
+import calendar
+import signal
+import time
+
+from faulty import Course, recovery_limit
+from fcgi_peer import request
+from load import Load, check_answer
+from server import wait_for
+
+HOUR = 3600
+
+# More than one of these has.
+MANY = 30
+
+
+class TokenLoad(Load):
+    def post(self, connection, data):
+        connection.send(request(data, HTTP_AUTHORIZATION=b"kept"))
+        answer = connection.answer()
+        return None if answer is None else check_answer(answer)
+
+
+def allows(server, token):
+    with server.connect() as c:
+        # No record, and nothing to write.
+        c.send(request(b"[]", HTTP_AUTHORIZATION=token.encode()))
+        return c.status() == 200
+
+
+def test_each_allocation_of_the_housekeeping_fails(start, tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text("kept\nfirst\n")
+    server = start(clock=calendar.timegm((2026, 6, 15, 12, 30, 0)) - time.time(), LOG_ROTATE="hourly", LOG_FSYNC="everysec",
+                   AUTH_TOKEN_FILE=tokens)
+    course = Course(server, load=TokenLoad)
+    for k in range(MANY):
+        server.control.on("malloc_main", skip=k, count=1)
+        # All at once, so that the next tick has all of it to do.
+        (tmp_path / "fresh").write_text(f"kept\ntoken-{k}\n")
+        (tmp_path / "fresh").rename(tokens)
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: allows(server, f"token-{k}"), f"the tokens of round {k}, {server.said[-300:]}", recovery_limit() + 3)
+        if server.control.hits("malloc_main") == 0:
+            break
+        server.control.off("malloc_main")
+    assert 1 < k < MANY - 1
+    assert "the old tokens stay" in server.said
+    server.control.on("malloc_main")
+    server.control.shift_clock(server.clock + HOUR)
+    course.load.wait_for_more(200)
+    server.control.off("malloc_main")
+    wait_for(lambda: list(server.folder.glob("info.log.2026-06-15_12")), "the roll-over")
+    course.over()
+    course.end("no memory for housekeeping", "LD_PRELOAD: malloc, calloc, realloc; SIGHUP, new tokens, roll-over")
+    assert course.load.count(200) == len(course.load.all())

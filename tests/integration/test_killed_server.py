@@ -1,0 +1,73 @@
+"""pbu-log-server is killed, and comes back: no client notices, and no record is missing."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from numbered_clients import NumberedClients
+from server import descendants, wait_for
+
+
+def kill_again_and_again(server, times):
+    with NumberedClients(server, 8) as clients:
+        for _ in range(times):
+            # Not before it has worked since its last death.
+            before = sum(clients.acknowledged)
+            wait_for(lambda: sum(clients.acknowledged) > before + 100 or clients.wrong, "clients get on")
+            old = wait_for(lambda: server.pid, "a server runs")
+            started = time.monotonic()
+            server.kill()
+            wait_for(lambda: server.pid not in (None, old), "it was started again")
+            assert time.monotonic() - started < 2
+    # At least once: what a repeated request wrote twice is a few at each death, at most.
+    clients.check(repeated=8 * times)
+
+
+def test_a_killed_server_comes_back(start_server):
+    """SIGKILL under load: no client notices, no record is missing, no line is torn."""
+    kill_again_and_again(start_server(LOG_FORMAT="%(message)s"), 5)
+
+
+@pytest.mark.slow
+def test_a_server_killed_many_times(start_server):
+    kill_again_and_again(start_server(LOG_FORMAT="%(message)s"), 100)
+
+
+def test_killed_without_a_pause(start_server):
+    """It is never given up, however quickly it dies."""
+    server = start_server(LOG_FORMAT="%(message)s")
+    for _ in range(12):
+        server.kill()
+    wait_for(server.healthy, "it is there again", 15)
+    assert server.post({"msg": "alive"}).status_code == 200
+    assert server.lines("info.log")[-1] == "alive"
+
+
+def connections(server):
+    """How many connections the server's socket has, those that nobody has accepted among them."""
+    sockets = (x.split() for x in Path("/proc/net/unix").read_text().splitlines())
+    return sum(x[-1] == str(server.run_folder / "fcgi.sock") and x[3] == "00000000" for x in sockets)
+
+
+def test_requests_wait_while_there_is_no_server(start_server):
+    """The supervisor keeps the socket: a request that comes between two lives is only late."""
+    server = start_server(LOG_FORMAT="%(message)s")
+    supervisor = next(p for p, n in descendants(server.process.pid).items() if n == "multiwatch")
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        # So that it can't be started again for now.
+        os.kill(server.pid, signal.SIGKILL)
+        wait_for(lambda: not connections(server), "its connections end")
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(server.post({"msg": "late"}).status_code))
+        thread.start()
+        wait_for(lambda: connections(server), "nginx connects")
+        assert thread.is_alive() and not answers
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
+    thread.join(30)
+    assert answers == [200] and server.lines("info.log") == ["late"]

@@ -1,0 +1,28 @@
+/* A JSON decoder for the tests of a program, and the fixture that makes and frees it. */
+#ifndef PBU_TEST_DECODER_H
+#define PBU_TEST_DECODER_H
+
+#include "record/json.h"
+
+#define DECODER_MEMORY (64 * 1024 * 1024)
+
+static struct json_decoder *decoder;
+
+static int
+decoder_set_up(void **state)
+{
+	(void)state;
+	json_init();
+	decoder = json_decoder_new(DECODER_MEMORY);
+	return decoder == NULL;
+}
+
+static int
+decoder_tear_down(void **state)
+{
+	(void)state;
+	json_decoder_free(decoder);
+	return 0;
+}
+
+#endif
