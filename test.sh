@@ -284,10 +284,9 @@ fuzz_one() {
 }
 
 stage_fuzz() {
-	local archive name job before=$failed
+	local name job before=$failed
 	local -a jobs=()
-	archive=$(clang -print-file-name="libclang_rt.fuzzer-$(uname -m).a")
-	if ! packages_install "libclang-rt-dev=file:$archive"; then
+	if ! packages_install "libclang-rt-dev=clang:libclang_rt.fuzzer-$(uname -m).a"; then
 		echo "$packages_error" >&2
 		return 1
 	fi

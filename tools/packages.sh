@@ -3,8 +3,8 @@
 # shellcheck shell=bash disable=SC2006
 
 # What is asked for is a list of needs, each `package=kind:name`: a program in PATH, a library that
-# pkg-config knows, a file. Looked for by what the package holds, not in dpkg's records: a library of
-# one's own will do as well.
+# pkg-config knows, a module of Python's, a file that clang brings, any other file. Looked for by what
+# the package holds, not in dpkg's records: a library of one's own will do as well.
 build_needs=(
 	autoconf=program:autoreconf
 	automake=program:automake
@@ -35,6 +35,8 @@ packages_missing() {
 		program:*) command -v "${what#*:}" ;;
 		library:*) pkg-config --exists "${what#*:}" ;;
 		python:*) python3 -c "import ${what#*:}" ;;
+		# clang names a folder only when the file is there: asked anew after the installation.
+		clang:*) [[ -e `clang -print-file-name="${what#*:}"` ]] ;;
 		*) [[ -e ${what#*:} ]] ;;
 		esac >/dev/null 2>&1 || echo "${need%%=*}"
 	done
