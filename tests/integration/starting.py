@@ -16,11 +16,11 @@ LOOPBACK = {"0100007F"}
 ANY = {"00000000", "0" * 32}
 
 
-def run_start(cwd, *arguments, timeout=60, before=(), **settings):
+def run_start(cwd, *arguments, timeout=60, start=START, before=(), **settings):
     """start.sh, for a start that is meant to fail."""
     settings.setdefault("PORT", free_port())
     return subprocess.run(
-        [*before, str(START), *arguments], cwd=cwd, env=clean_environment(**settings), stdin=subprocess.DEVNULL,
+        [*before, str(start), *arguments], cwd=cwd, env=clean_environment(**settings), stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=timeout)
 
 

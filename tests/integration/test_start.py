@@ -146,12 +146,12 @@ def test_socket_is_private(start_server):
     assert (socket_mode, folder_mode) == ((0o660, 0o710) if AS_ROOT else (0o600, 0o700))
 
 
-def test_as_an_ordinary_user(nobodys_folder):
+def test_as_an_ordinary_user(nobodys_folder, nobodys_start):
     """Everything belongs to that user, and works the same."""
     port, out = free_port(), nobodys_folder / "out"
     with open(out, "wb") as f:
         process = subprocess.Popen(
-            [*AS_NOBODY, str(START)], cwd=nobodys_folder, env=clean_environment(PORT=port),
+            [*AS_NOBODY, str(nobodys_start)], cwd=nobodys_folder, env=clean_environment(PORT=port),
             stdin=subprocess.DEVNULL, stdout=f, stderr=f, start_new_session=True)
     before = run_folders()
     try:

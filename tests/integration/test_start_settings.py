@@ -105,11 +105,11 @@ def test_folder_that_can_not_be_made(tmp_path, nothing_left):
     assert time.monotonic() - started < 10
 
 
-def test_unwritable_folder(nobodys_folder, nothing_left):
+def test_unwritable_folder(nobodys_folder, nobodys_start, nothing_left):
     (nobodys_folder / "logs").mkdir(mode=0o555)
     (nobodys_folder / "logs").chmod(0o555)
     for folder in ("logs", "logs/below"):
-        done = run_start(nobodys_folder, before=AS_NOBODY, LOG_FOLDER=folder)
+        done = run_start(nobodys_folder, start=nobodys_start, before=AS_NOBODY, LOG_FOLDER=folder)
         assert done.returncode == 1 and str(nobodys_folder / folder) in done.stderr
         assert len(done.stderr.splitlines()) == 1, done.stderr
 
