@@ -65,6 +65,8 @@ COPY nginx/pbu-log-server-http.conf nginx/pbu-log-server-tls.conf nginx/pbu-log-
 	/etc/nginx/snippets/
 COPY nginx/container/nginx.conf /etc/nginx/nginx.conf
 COPY nginx/container/start.sh /usr/local/bin/start
+# COPY keeps the modes, and a tree that was cloned with `umask 077` is its owner's alone.
+RUN chmod 0644 /etc/nginx/nginx.conf /etc/nginx/snippets/pbu-log-server-*.conf && chmod 0755 /usr/local/bin/start
 USER 4998:4999
 EXPOSE 8443
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["healthy"]

@@ -87,13 +87,14 @@ class Project:
 
 
 def copy_tree(target):
-    """What git tracks or would track: no .env, no build folder."""
+    """What git tracks or would track: no .env, no build folder. For nobody else to read, as `umask 077` has it."""
     names = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TREE,
                            check=True, capture_output=True, text=True).stdout.split("\0")
     for name in names:
         if name and (TREE / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(TREE / name, target / name)
+            (target / name).chmod((TREE / name).stat().st_mode & 0o700)
 
 
 def environment(base, **settings):
