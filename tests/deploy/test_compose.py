@@ -295,7 +295,8 @@ def own_tls(project):
         subprocess.run(command, check=True, capture_output=True)
     key.unlink()
     folder.chmod(0o755)
-    shutil.chown(folder / "key.pem", 4998)
+    for name in ("cert.pem", "key.pem"):
+        shutil.chown(folder / name, 4998)
     yield str(ca)
     shutil.rmtree(folder)
 
