@@ -155,9 +155,13 @@ build_step() {
 
 # make decides what there is to do; two starts from one tree take turns.
 build_server() {
-	local changed=
+	local path changed='' unsafe=$'[[:space:]"#$&\'`\\\\]'
 	exec 9<"$tree" || fail "can't read $tree"
 	until flock --timeout 1 9; do :; done
+	for path in "$tree" "$build"; do
+		[[ ! -e $build/Makefile && $path =~ $unsafe ]] &&
+			fail "configure takes no path with white space or one of \"#\$&'\`\\ in it: $path"
+	done
 	mkdir -p -- "$build" || fail "can't make the folder $build"
 	if [[ ! -e $build/Makefile ]]; then
 		say "Building in $build; this takes a moment."
@@ -279,8 +283,9 @@ render_nginx() {
 # ended has been said on stderr. Later it is started again at once, however often it is killed; only
 # if it keeps ending within 0.2 s of its start, it gets a pause.
 write_runner() {
-	cat >"$run/runner" <<'EOF'
-run=$1 server=$2
+	# Not by arguments: multiwatch takes ASCII only.
+	printf 'run=%q server=%q\n' "$run" "$server" >"$run/runner"
+	cat >>"$run/runner" <<'EOF'
 exec 2>&7 7>&-
 now=${EPOCHREALTIME/[.,]/}
 last=0 quick=0
@@ -311,7 +316,7 @@ start_server() {
 	starting=1
 	setsid -- setpriv --pdeathsig KILL -- \
 		spawn-fcgi -n -s "$run/fcgi.sock" "${mode[@]}" -b 1024 -- \
-		"`command -v multiwatch`" -s HUP -r 2147483647 -t 1 "$BASH" "$run/runner" "$run" "$server" \
+		"`command -v multiwatch`" -s HUP -r 2147483647 -t 1 "$BASH" "$run/runner" \
 		</dev/null 7>&2 2>/dev/null &
 	supervisor=$!
 	started

@@ -176,6 +176,17 @@ def test_as_an_ordinary_user(nobodys_folder, nobodys_start):
     assert run_folders() <= before
 
 
+def test_a_name_that_is_not_ascii(start_server, tmp_path):
+    """In the path of the server and of the logs."""
+    build = tmp_path / "Bäume 🌲"
+    build.symlink_to(TREE / os.environ.get("BUILD_DIR", "build"))
+    server = start_server(cwd=tmp_path / "Wälder", BUILD_DIR=build)
+    assert server.post({"msg": "Blätter"}).status_code == 200
+    assert server.lines("info.log")[0].endswith(" Blätter")
+    server.kill()
+    wait_for(server.healthy, "it is started again")
+
+
 def test_second_start_is_quick(start_server):
     start_server().stop()
     started = time.monotonic()

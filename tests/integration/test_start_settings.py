@@ -105,6 +105,13 @@ def test_folder_that_can_not_be_made(tmp_path, nothing_left):
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.parametrize("name", ["a b", "a\tb", "a$b", "a'b", "a`b", 'a"b', "a#b", "a&b", "a\\b"])
+def test_build_folder_that_configure_does_not_take(tmp_path, nothing_left, name):
+    done = run_start(tmp_path, BUILD_DIR=tmp_path / name)
+    assert done.returncode == 1 and "configure takes no path" in done.stderr and name in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and not (tmp_path / name).exists(), done.stderr
+
+
 def test_unwritable_folder(nobodys_folder, nobodys_start, nothing_left):
     (nobodys_folder / "logs").mkdir(mode=0o555)
     (nobodys_folder / "logs").chmod(0o555)
