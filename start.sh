@@ -155,15 +155,15 @@ build_step() {
 
 # make decides what there is to do; two starts from one tree take turns.
 build_server() {
-	local path changed='' unsafe=$'[[:space:]"#$&\'`\\\\]'
+	local path changed='' unsafe=$'[ \t\n"#$&\'`\\\\]'
 	exec 9<"$tree" || fail "can't read $tree"
 	until flock --timeout 1 9; do :; done
-	for path in "$tree" "$build"; do
-		[[ ! -e $build/Makefile && $path =~ $unsafe ]] &&
-			fail "configure takes no path with white space or one of \"#\$&'\`\\ in it: $path"
-	done
-	mkdir -p -- "$build" || fail "can't make the folder $build"
 	if [[ ! -e $build/Makefile ]]; then
+		for path in "$tree" "$build"; do
+			[[ $path =~ $unsafe ]] &&
+				fail "configure takes no path with white space or one of \"#\$&'\`\\ in it: $path"
+		done
+		mkdir -p -- "$build" || fail "can't make the folder $build"
 		say "Building in $build; this takes a moment."
 		[[ -e $tree/configure ]] || build_step env -C "$tree" autoreconf -fi
 		build_step env -C "$build" "$tree/configure"
