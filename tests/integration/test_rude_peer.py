@@ -205,6 +205,14 @@ def test_management_records_are_hung_up_on(beside, names):
     beside.check()
 
 
+@pytest.mark.parametrize("role", [0, 2, 3, 0x0101, 0xffff])
+def test_another_role_is_hung_up_on(beside, role):
+    """This is a responder; libfcgi would take the request of an authorizer, and wait for a filter's data."""
+    assert beside.converse(begin(role=role) + b"".join(conversation()[1:])) == []
+    assert beside.answered == 0
+    beside.check()
+
+
 def test_a_request_that_is_aborted_is_not_written(beside):
     """In every phase before its end. The peer hears nothing more, as the connection is closed."""
     good = conversation()
