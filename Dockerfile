@@ -1,13 +1,15 @@
-# PBU Log Server as two images: `server`, the log server itself, and `nginx`, which does HTTPS in front
-# of it. compose.yaml runs both; by hand: `docker build --target server .`
-# Every program in them is Debian's, but for the one that is built here.
+# PBU Log Server as three images: `server`, which writes the logs, `reader`, which answers queries about
+# them, and `nginx`, which does HTTPS in front of both and has the page. compose.yaml runs them; by hand:
+# `docker build --target server .`
+# Every program in them is Debian's, but for the two that are built here.
 
-# --- the build: nothing of it but the program gets into an image that runs ---
+# --- the build: nothing of it but the programs gets into an image that runs ---
 FROM debian:bookworm-slim AS build
 # What tools/packages.sh names in build_needs.
 RUN apt-get -qq update \
 	&& DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends \
-		autoconf automake gcc libc6-dev libcjson-dev libfcgi-dev libseccomp-dev make pkg-config >/dev/null
+		autoconf automake gcc libc6-dev libcjson-dev libfcgi-dev libpcre2-dev libseccomp-dev libsodium-dev \
+		make pkg-config zlib1g-dev >/dev/null
 WORKDIR /tree
 COPY configure.ac Makefile.am ./
 COPY m4 m4/
@@ -15,39 +17,55 @@ COPY src src/
 RUN autoreconf -fi >/dev/null \
 	&& mkdir /build && cd /build \
 	&& /tree/configure --quiet --without-systemd --with-seccomp \
-	&& make -s -j "$(nproc)" pbu-log-server && install -s -D pbu-log-server /out/usr/sbin/pbu-log-server
+	&& make -s -j "$(nproc)" pbu-log-reader pbu-log-server \
+	&& install -s -D -t /out pbu-log-reader pbu-log-server
 
-# --- what both images begin with ---
+# --- what all images begin with ---
 FROM debian:bookworm-slim AS base
-# Numbers that stay: they are the owners of what is in the volumes. nginx is another user than the
-# server, and reaches it by the group of its socket, which is mode 0660; it can't read the logs.
+# Numbers that stay: they are the owners of what is in the volumes. Three users of one group: nginx reaches
+# the other two by their sockets, which are mode 0660, and has no volume of logs; the reader reads the
+# logs, and owns nothing of them.
 RUN groupadd -g 4999 pbu-log \
 	&& useradd -u 4999 -g pbu-log -M -d / -s /usr/sbin/nologin pbu-log \
 	&& useradd -u 4998 -g pbu-log -M -d / -s /usr/sbin/nologin pbu-nginx \
-	# The same in both: whichever container is first gives the empty volume its owner and mode.
-	&& install -d -o pbu-log -g pbu-log -m 0750 /run/pbu-log-server
+	&& useradd -u 4997 -g pbu-log -M -d / -s /usr/sbin/nologin pbu-reader \
+	# The same in all: whichever container is first gives an empty volume its owner and mode.
+	&& install -d -o pbu-log -g pbu-log -m 0750 /run/pbu-log-server /logs \
+	&& install -d -o pbu-reader -g pbu-log -m 0750 /run/pbu-log-reader
 
-# --- the server ---
-FROM base AS server
+# --- what the server and the reader need ---
+FROM base AS programs
 # libfcgi-bin is for the health check; tzdata for TZ.
 RUN apt-get -qq update \
 	&& DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends \
-		libcjson1 libfcgi-bin libfcgi0ldbl libseccomp2 tzdata >/dev/null \
+		libcjson1 libfcgi-bin libfcgi0ldbl libpcre2-8-0 libseccomp2 libsodium23 tzdata zlib1g >/dev/null \
 	&& rm -rf /var/lib/apt/lists/* \
-	&& install -d -o pbu-log -g pbu-log -m 0700 /logs \
-	# A question to the server by the way that nginx takes. It answers 503 when /logs can't be written.
+	# `healthy WHICH PATH`: a question to one of them by the way that nginx takes.
 	&& printf '%s\n' '#!/bin/sh' \
-		'env -i REQUEST_METHOD=GET DOCUMENT_URI=/api/health \' \
-		'	/usr/bin/cgi-fcgi -bind -connect /run/pbu-log-server/fcgi.sock | grep -q "\"status\": true"' \
+		'env -i REQUEST_METHOD=GET "DOCUMENT_URI=$2" \' \
+		'	/usr/bin/cgi-fcgi -bind -connect "/run/pbu-log-$1/fcgi.sock" | grep -q "\"status\": true"' \
 		>/usr/local/bin/healthy \
 	&& chmod 0755 /usr/local/bin/healthy
-COPY --from=build /out/usr/sbin/pbu-log-server /usr/sbin/
 ENV LOG_FOLDER=/logs
+
+# --- the server ---
+FROM programs AS server
+COPY --from=build /out/pbu-log-server /usr/sbin/
 # Numbers, so that whoever runs it can see that it is not root.
 USER 4999:4999
-HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["healthy"]
+# 503 when /logs can't be written.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["healthy", "server", "/api/health"]
 # As the first process it gets SIGTERM itself: it answers what it has begun, and ends.
 ENTRYPOINT ["pbu-log-server", "--socket", "/run/pbu-log-server/fcgi.sock"]
+
+# --- the reader ---
+FROM programs AS reader
+COPY --from=build /out/pbu-log-reader /usr/sbin/
+USER 4997:4999
+# 503 when /logs can't be read.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["healthy", "reader", "/api/log/health"]
+# As the server's; what a query still looks through is cut.
+ENTRYPOINT ["pbu-log-reader", "--socket", "/run/pbu-log-reader/fcgi.sock"]
 
 # --- nginx ---
 FROM base AS nginx
@@ -65,8 +83,10 @@ COPY nginx/pbu-log-server-http.conf nginx/pbu-log-server-tls.conf nginx/pbu-log-
 	/etc/nginx/snippets/
 COPY nginx/container/nginx.conf /etc/nginx/nginx.conf
 COPY nginx/container/start.sh /usr/local/bin/start
+COPY page /usr/share/pbu-log-server/page/
 # COPY keeps the modes, and a tree that was cloned with `umask 077` is its owner's alone.
-RUN chmod 0644 /etc/nginx/nginx.conf /etc/nginx/snippets/pbu-log-server-*.conf && chmod 0755 /usr/local/bin/start
+RUN chmod 0644 /etc/nginx/nginx.conf /etc/nginx/snippets/pbu-log-server-*.conf && chmod 0755 /usr/local/bin/start \
+	&& chmod -R a+rX /usr/share/pbu-log-server
 USER 4998:4999
 EXPOSE 8443
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["healthy"]

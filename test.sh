@@ -6,15 +6,22 @@ usage() {
 	cat <<'EOF'
 Usage: ./test.sh [all | STAGE...]
 
-Without arguments: packages, python, build, unit, integration. `all` adds the slow stages. Stages may
-be named one by one:
+Without arguments: packages, python, build, unit, client, integration, page. `all` adds the slow stages, and runs
+those that only compute (scripts, format, static, gcc, clang, fuzz) beside them. Stages may be named one by one:
 
   packages     install what is missing
   python       .venv, with what tests/requirements.txt pins
   build        build/
   unit         make check
+  client       clients/python: its types and style, its tests with the default Python and the oldest one
+               there, and its wheel in an environment of its own
   integration  tests/integration without those marked slow
+  page         tests/page without those marked slow: the page in Chromium
   slow         tests/integration, those marked slow
+  programs     tests/client without those marked slow: real programs with the handler in them; as root
+  programs_slow  tests/client, those marked slow
+  page_slow    tests/page, those marked slow: axe and the types, too
+  libfcgi      unit and integration with a libfcgi that is linked as Ubuntu's, and with a static one
   deploy       tests/deploy: the package, systemd, compose, TLS, in containers; as root
   fault        tests/fault: disks, memory and clocks that fail; as root
   power        tests/power: power cuts, in QEMU; as root
@@ -26,18 +33,23 @@ be named one by one:
   fuzz         each fuzz target for FUZZ_SECONDS (60), two at a time
   distcheck    make distcheck
 
-Exit status: 0 when nothing failed. With CI=true, a skipped test counts as a failure.
+What failed is told again before the last line. Exit status: 0 when nothing failed. With CI=true, a skipped test
+counts as a failure.
 EOF
 }
 
-quick=(packages python build unit integration)
-all=("${quick[@]}" slow deploy fault power scripts format static gcc clang asan tsan fuzz distcheck)
+quick=(packages python build unit client integration page)
+all=("${quick[@]}" slow programs programs_slow page_slow libfcgi deploy fault power asan tsan distcheck)
+# These only compute. With `all` they take what the others, which mostly wait, leave of the processors.
+beside=(scripts format static gcc clang fuzz)
 
 tree=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P) || exit 1
 cd "$tree" || exit 1
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # shellcheck source=tools/packages.sh
 . tools/packages.sh
+# shellcheck source=tools/page_tools.sh
+. tools/page_tools.sh
 
 test_needs=(
 	libcmocka-dev=library:cmocka
@@ -51,10 +63,29 @@ test_needs=(
 	libseccomp-dev=library:libseccomp
 	libsystemd-dev=library:libsystemd
 	binutils=program:readelf
+	lnav=program:lnav
 	slowhttptest=program:slowhttptest
 	python3=program:python3
 	python3-venv=python:ensurepip
 )
+
+page_needs=(
+	chromium=program:chromium
+	chromium-driver=program:chromedriver
+	fonts-dejavu-core=file:/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf
+)
+# For the types and axe: both are packages of npm's.
+page_slow_needs=(
+	"${page_needs[@]}"
+	nodejs=program:node
+	npm=program:npm
+	openssl=program:openssl
+)
+
+# What the stages that only compute install, each for itself; all of it before they run beside others.
+static_needs=(clang-tidy=program:clang-tidy cppcheck=program:cppcheck)
+m32_needs=(gcc-multilib=file:/usr/lib32/crt1.o)
+fuzz_needs=("libclang-rt-dev=clang:libclang_rt.fuzzer-$(uname -m).a")
 
 # Containers of our own making, and what goes into them.
 deploy_needs=(
@@ -85,6 +116,16 @@ passed=0
 failed=0
 skipped=0
 
+# What failed, as the last lines tell it again: of a long run, many keep only the end.
+failures=
+# The one that runs.
+stage=
+
+# tell_failures FILE: of pytest's report, or of make check's log.
+tell_failures() {
+	[[ -e $1 ]] && failures+=$(tools/failures.py "$stage" "$1" 2>&1)$'\n'
+}
+
 # One thing that is not a test suite: it went well or not.
 count_step() {
 	if (($1 == 0)); then ((++passed)); else ((++failed)); fi
@@ -108,6 +149,9 @@ build_in() {
 
 # --- suites ---
 
+# Of the integration tests, those that say something of each build.
+other_build='not slow and not once'
+
 # make check in a folder, and its counts: automake sums up in lines like "# PASS:  12".
 unit_in() {
 	local log=$1/check.log status counts
@@ -122,33 +166,40 @@ unit_in() {
 	((passed += PASS + XFAIL, skipped += SKIP, failed += FAIL + XPASS + ERROR))
 	# It did not get as far as its tests, or died outside of them.
 	((status != 0 && FAIL + XPASS + ERROR == 0)) && ((++failed))
+	((FAIL + XPASS + ERROR > 0)) && tell_failures "$log"
 	((status == 0 && PASS == 0)) && echo "make check ran no test" && ((++failed)) && return 1
 	return "$status"
 }
 
 # pytest_in TESTS FOLDER MARKS PREFIX...: pytest of a folder in tests/ against the build in another.
 pytest_in() {
-	local tests=$1 folder=$2 marks=$3 status report counts
+	local tests=$1 folder=$2 marks=$3 report
 	shift 3
 	report=$tree/$folder/pytest.xml
 	rm -f "$report"
 	(cd "tests/$tests" && BUILD_DIR=$folder "$@" timeout --kill-after=60 1800 \
 		"$tree/.venv/bin/python" -m pytest -q -m "$marks" --junitxml="$report" -o cache_dir="$tree/$folder/.pytest_cache")
-	status=$?
+	count_pytest $? "$report"
+}
+
+# count_pytest STATUS REPORT: what pytest said in its report, counted; its status, or what that should be.
+count_pytest() {
+	local status=$1 report=$2 counts
 	# <testsuite ... errors="0" failures="0" skipped="0" tests="5" ...>
 	counts=$(grep -o '<testsuite [^>]*>' "$report" 2>/dev/null)
 	count() { sed -n "s/.* $1=\"\([0-9]*\)\".*/\1/p" <<<"$counts"; }
-	local total errors failures skips
-	total=$(count tests) errors=$(count errors) failures=$(count failures) skips=$(count skipped)
+	local total errors broken skips
+	total=$(count tests) errors=$(count errors) broken=$(count failures) skips=$(count skipped)
 	if [[ -z $total ]]; then
 		echo "pytest gave no report"
 		((++failed))
 		return 1
 	fi
-	((skipped += skips, failed += errors + failures, passed += total - skips - errors - failures))
+	((skipped += skips, failed += errors + broken, passed += total - skips - errors - broken))
+	((errors + broken > 0)) && tell_failures "$report"
 	# 5: no test has these marks.
 	((status == 5)) && return 0
-	((status != 0 && errors + failures == 0)) && ((++failed))
+	((status != 0 && errors + broken == 0)) && ((++failed))
 	return "$status"
 }
 
@@ -175,9 +226,100 @@ stage_build() {
 
 stage_unit() { unit_in build env; }
 
+# The oldest Python from 3.8 on that is in PATH or pyenv's, as a program's name.
+oldest_python() {
+	local minor program
+	for minor in {8..20}; do
+		for program in "python3.$minor" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3."$minor".*/bin/python; do
+			"$program" -c 'import sqlite3, ssl, venv' 2>/dev/null || continue
+			printf '%s\n' "$program"
+			return
+		done
+	done
+	printf 'python3\n'
+}
+
+# client_tests FOLDER PYTHON: a new environment, with the wheel alone and pytest in it; the tests import
+# what is installed.
+client_tests() {
+	local folder=$1 python=$2 wheel
+	wheel=$(ls build/client/wheel/*.whl) || return 1
+	"$python" --version
+	"$python" -m venv --clear "$folder" &&
+		"$folder/bin/pip" install --quiet --disable-pip-version-check \
+			"$wheel" "$(grep '^pytest==' tests/requirements.txt)" || return 1
+	(cd clients/python && PBU_INSTALLED=1 "$folder/bin/python" -m pytest -q \
+		--junitxml="$folder/junit.xml" tests)
+	count_pytest $? "$folder/junit.xml"
+}
+
+stage_client() {
+	local status=0
+	(cd clients/python && ../../.venv/bin/ruff check --quiet --no-cache . &&
+		../../.venv/bin/ruff format --quiet --no-cache --check . &&
+		../../.venv/bin/mypy --no-error-summary --cache-dir=/dev/null)
+	count_step $? || status=1
+	# Of a copy: setuptools builds in the folder of the sources.
+	rm -rf build/client
+	mkdir -p build/client && cp -R clients/python build/client/source &&
+		.venv/bin/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/client/wheel \
+			build/client/source
+	count_step $? || return 1
+	client_tests "$tree/build/client/default" python3 || status=1
+	client_tests "$tree/build/client/oldest" "$(oldest_python)" || status=1
+	return "$status"
+}
+
 stage_integration() { pytest_in integration build 'not slow' env; }
 
 stage_slow() { pytest_in integration build slow env; }
+
+stage_page() {
+	if ! packages_install "${page_needs[@]}"; then
+		echo "$packages_error" >&2
+		return 1
+	fi
+	pytest_in page build 'not slow' env
+}
+
+stage_page_slow() {
+	if ! packages_install "${page_slow_needs[@]}"; then
+		echo "$packages_error" >&2
+		return 1
+	fi
+	page_tools_get build/npm || return
+	pytest_in page build slow env
+}
+
+# A disk that can be filled is a mount: without root its tests are skipped.
+programs_in() {
+	if ! packages_install openssl=program:openssl; then
+		echo "$packages_error" >&2
+		return 1
+	fi
+	pytest_in client build "$1" env
+}
+
+stage_programs() { programs_in 'not slow'; }
+
+stage_programs_slow() { programs_in slow; }
+
+# The distribution's libfcgi, built from source in two other ways; see tools/libfcgi.sh.
+stage_libfcgi() {
+	local how prefix status=0
+	if ! packages_install dpkg-dev=program:dpkg-source libtool=program:libtoolize binutils=program:readelf; then
+		echo "$packages_error" >&2
+		return 1
+	fi
+	tools/libfcgi.sh build-libfcgi || return 1
+	for how in shared static; do
+		prefix=$tree/build-libfcgi/$how/lib
+		PKG_CONFIG_PATH=$prefix/pkgconfig build_in "build-$how" || { ((++failed)); status=1; continue; }
+		unit_in "build-$how" env LD_LIBRARY_PATH="$prefix" || status=1
+		pytest_in integration "build-$how" "$other_build" env READ_SECONDS=10 LD_LIBRARY_PATH="$prefix" || status=1
+	done
+	return "$status"
+}
 
 # as_root_in TESTS NEED...: pytest of a folder that only root can run.
 as_root_in() {
@@ -205,7 +347,7 @@ stage_power() {
 }
 
 stage_scripts() {
-	shellcheck -x start.sh test.sh .ci/run nginx/container/start.sh tools/static.sh
+	shellcheck -x start.sh test.sh .ci/run nginx/container/start.sh tools/layers.sh tools/libfcgi.sh tools/page_tools.sh tools/runner.sh tools/static.sh
 	count_step $?
 }
 
@@ -223,7 +365,7 @@ stage_format() {
 }
 
 stage_static() {
-	if ! packages_install clang-tidy=program:clang-tidy cppcheck=program:cppcheck; then
+	if ! packages_install "${static_needs[@]}"; then
 		echo "$packages_error" >&2
 		return 1
 	fi
@@ -237,7 +379,26 @@ warnings_in() {
 	count_step $?
 }
 
-stage_gcc() { warnings_in build-gcc CC=gcc --enable-werror; }
+stage_gcc() {
+	local status=0
+	warnings_in build-gcc CC=gcc --enable-werror || status=1
+	[[ $(uname -m) == x86_64 ]] || return "$status"
+	refuses_32_bits
+	count_step $? && return "$status"
+}
+
+# configure says so, and not the compiler or a server that overflows.
+refuses_32_bits() {
+	local folder=build-gcc/m32
+	if ! packages_install "${m32_needs[@]}"; then
+		echo "$packages_error" >&2
+		return 1
+	fi
+	rm -rf "$folder"
+	mkdir -p "$folder" || return 1
+	! (cd "$folder" && ../../configure --quiet CC='gcc -m32') 2>"$folder/said" &&
+		grep 'a 64-bit system is needed' "$folder/said"
+}
 
 stage_clang() { warnings_in build-clang CC=clang --enable-werror; }
 
@@ -247,7 +408,7 @@ sanitized() {
 	shift 2
 	build_in "$folder" "--enable-sanitizers=$sanitizers" CFLAGS='-g -O1' || { ((++failed)); return 1; }
 	unit_in "$folder" "$@" || status=1
-	pytest_in integration "$folder" 'not slow' "$@" || status=1
+	pytest_in integration "$folder" "$other_build" "$@" READ_SECONDS=10 || status=1
 	return "$status"
 }
 
@@ -263,7 +424,7 @@ stage_tsan() {
 	local fixed=(env)
 	setarch -R true 2>/dev/null && fixed=(setarch -R env)
 	sanitized build-tsan thread "${fixed[@]}" \
-		TSAN_OPTIONS=second_deadlock_stack=1:history_size=4 RACE_SECONDS="${RACE_SECONDS:-60}"
+		TSAN_OPTIONS="second_deadlock_stack=1:history_size=4:suppressions=$tree/tests/tsan.suppressions" RACE_SECONDS="${RACE_SECONDS:-60}"
 }
 
 # One target on a copy of its corpus; what it finds is left in build-fuzz.
@@ -286,13 +447,13 @@ fuzz_one() {
 stage_fuzz() {
 	local name job before=$failed
 	local -a jobs=()
-	if ! packages_install "libclang-rt-dev=clang:libclang_rt.fuzzer-$(uname -m).a"; then
+	if ! packages_install "${fuzz_needs[@]}"; then
 		echo "$packages_error" >&2
 		return 1
 	fi
 	build_in build-fuzz CC=clang --enable-sanitizers=address,undefined,fuzzer-no-link CFLAGS='-g -O1' &&
 		make -s -j "$(nproc)" -C build-fuzz fuzz || return 1
-	for name in json record pyformat render handler auth fcgi_guard; do
+	for name in json record pyformat render entry_parse handler auth request gunzip form pyliteral cursor search; do
 		fuzz_one "$name" &
 		jobs+=($!)
 		((${#jobs[@]} < 2)) && continue
@@ -307,26 +468,86 @@ stage_fuzz() {
 	((failed == before))
 }
 
+# All that is in the repository is in the package, but what is for the repository itself.
+package_is_complete() {
+	local missing
+	git rev-parse 2>/dev/null || return 0
+	rm -f build/pbu-log-server-*.tar.xz
+	make -s -C build dist || return 1
+	missing=$(comm -23 <(git ls-files -- . ':!.ci' ':!.gitignore' | LC_ALL=C sort) \
+		<(tar -tf build/pbu-log-server-*.tar.xz | sed 's|^[^/]*/||' | LC_ALL=C sort))
+	[[ -z $missing ]] && return
+	printf 'not in the package (EXTRA_DIST):\n%s\n' "$missing"
+	return 1
+}
+
 stage_distcheck() {
-	build_in build && make -s -C build distcheck
+	# The results of a test, as `make check` leaves them: they are not to get into the package.
+	build_in build && make -s -C build tools/layers.log && make -s -C build distcheck
+	count_step $? || return
+	package_is_complete
 	count_step $?
+}
+
+# --- beside the others ---
+
+beside_process=
+
+# Starts them, with their output in a file: what is installed, and `configure`, must be there.
+beside_start() {
+	local needs=("${static_needs[@]}" "${fuzz_needs[@]}")
+	[[ $(uname -m) == x86_64 ]] && needs+=("${m32_needs[@]}")
+	if ! packages_install "${needs[@]}"; then
+		echo "$packages_error" >&2
+		((++failed))
+		return 1
+	fi
+	# A group of its own, so that it can be ended whole.
+	CI='' setsid chrt --idle 0 "$tree/test.sh" "${beside[@]}" >build/beside.log 2>&1 &
+	beside_process=$!
+}
+
+# Waits for them, shows what they said, and adds their counts.
+beside_finish() {
+	local last
+	[[ $beside_process ]] || return 0
+	printf '\n=== beside: %s\n' "${beside[*]}"
+	wait "$beside_process"
+	beside_process=
+	cat build/beside.log
+	failures+=$(sed -n '/^failed: /,$p' build/beside.log | grep '^failed: \|^    ')$'\n'
+	last=$(tail -n 1 build/beside.log)
+	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
+		((passed += BASH_REMATCH[1], failed += BASH_REMATCH[2], skipped += ${BASH_REMATCH[4]:-0}))
+	else
+		echo "they did not come to their end"
+		((++failed))
+	fi
+}
+
+# At the end of this script, however it comes.
+leave() {
+	[[ $beside_process ]] && kill -- "-$beside_process" 2>/dev/null
+	release_services
 }
 
 # --- in order ---
 
 run_stage() {
 	local started=$SECONDS before=$failed status
-	printf '\n=== %s\n' "$1"
-	"stage_$1"
+	stage=$1
+	printf '\n=== %s\n' "$stage"
+	"stage_$stage"
 	status=$?
 	# Whatever fails is counted.
 	((status != 0 && failed == before)) && ((++failed))
-	printf '=== %s: %s, %d s\n' "$1" "$( ((status == 0)) && echo "done" || echo "FAILED")" "$((SECONDS - started))"
+	((failed > before)) && failures+="failed: $stage: $((failed - before))"$'\n'
+	printf '=== %s: %s, %d s\n' "$stage" "$( ((status == 0)) && echo "done" || echo "FAILED")" "$((SECONDS - started))"
 	return "$status"
 }
 
 main() {
-	local stages=("$@") stage
+	local stages=("$@") name
 	((${#stages[@]} == 0)) && stages=("${quick[@]}")
 	case ${1:-} in
 	-h | --help)
@@ -335,22 +556,25 @@ main() {
 		;;
 	all) stages=("${all[@]}") ;;
 	esac
-	for stage in "${stages[@]}"; do
-		if ! declare -F "stage_$stage" >/dev/null; then
-			echo "test.sh: unknown stage: $stage (--help names them)" >&2
+	for name in "${stages[@]}"; do
+		if ! declare -F "stage_$name" >/dev/null; then
+			echo "test.sh: unknown stage: $name (--help names them)" >&2
 			exit 2
 		fi
 	done
-	trap release_services EXIT
+	trap leave EXIT
 
-	for stage in "${stages[@]}"; do
-		run_stage "$stage"
+	for name in "${stages[@]}"; do
+		run_stage "$name"
 		# Without these three there is nothing to test.
-		case $stage:$? in
+		case $name:$? in
 		packages:[!0]* | python:[!0]* | build:[!0]*) break ;;
+		build:0) [[ ${1:-} == all ]] && beside_start ;;
 		esac
 	done
+	beside_finish
 
+	grep . <<<"$failures"
 	printf '\n%d passed, %d failed' "$passed" "$failed"
 	((skipped > 0)) && printf ', %d skipped' "$skipped"
 	printf '\n'

@@ -1,5 +1,5 @@
 # PBU_SECCOMP
-# libseccomp, for the filter of system calls that src/confine.c sets: where it is there, unless
+# libseccomp, for the filter of system calls that src/base/confine.c sets: where it is there, unless
 # --without-seccomp. After PBU_SANITIZERS: what a sanitizer calls is not the filter's to know.
 AC_DEFUN([PBU_SECCOMP],
 [AC_REQUIRE([PBU_SANITIZERS])

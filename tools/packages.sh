@@ -14,9 +14,13 @@ build_needs=(
 	pkg-config=program:pkg-config
 	libfcgi-dev=library:fcgi
 	libcjson-dev=library:libcjson
+	libpcre2-dev=library:libpcre2-8
+	libsodium-dev=library:libsodium
+	zlib1g-dev=library:zlib
 )
 run_needs=(
 	nginx=program:nginx
+	perl=program:perl
 	spawn-fcgi=program:spawn-fcgi
 	multiwatch=program:multiwatch
 	curl=program:curl
@@ -69,13 +73,16 @@ release_services() {
 # packages_install NEED... installs what is missing, and says so first. When that fails, it says why
 # in packages_error and returns 1. Whoever calls it calls release_services when it is interrupted.
 packages_error=
+packages_forbidden= # set: nothing is installed, it is an error when something is missing
 packages_install() {
 	local missing=() install=(apt-get -qq -y -o Dpkg::Use-Pty=0 install --no-install-recommends)
 	# ` ` and not <( ): bash waits for it before it heeds a signal, so that nothing is left running.
 	read -r -d '' -a missing <<<"`packages_missing "$@"`"
 	((${#missing[@]} == 0)) && return
 	echo "Missing packages: ${missing[*]}"
-	if ! command -v apt-get >/dev/null; then
+	if [[ $packages_forbidden ]]; then
+		packages_error="nothing is installed, as --no-install says; as root: apt-get install ${missing[*]}"
+	elif ! command -v apt-get >/dev/null; then
 		packages_error="there is no apt-get here; install what these Debian packages hold: ${missing[*]}"
 	elif ((EUID != 0)) && ! command -v sudo >/dev/null; then
 		packages_error="neither root nor sudo; as root: apt-get install ${missing[*]}"

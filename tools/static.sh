@@ -41,10 +41,11 @@ check() {
 		--error-exitcode=1 -D_GNU_SOURCE -DHAVE_SECCOMP -DHAVE_LIBSYSTEMD -I src -I "$build" src
 }
 
-# The program, with the warnings of its usual build.
+# The programs, with the warnings of their usual build. Of leaks it is left out: gcc 12 loses sight of memory
+# that is put into a list or given away by its first member; LeakSanitizer tells, in the stage asan.
 analyze() {
 	gcc --version | head -n 1
-	make -s -j "$(nproc)" -C "$build" CFLAGS='-g -O2 -fanalyzer'
+	make -s -j "$(nproc)" -C "$build" CFLAGS='-g -O2 -fanalyzer -Wno-analyzer-malloc-leak'
 }
 
 [[ -e configure ]] || autoreconf -fi || exit 1

@@ -1,51 +1,41 @@
 #include "files/commit.h"
 
-#include "diag.h"
+#include "base/clock.h"
+#include "base/diag.h"
+#include "files/append.h"
+#include "files/housekeeping.h"
 #include "files/logs.h"
-#include "files/sync.h"
-#include "files/writer.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#define NANOSECONDS 1000000000
 
 struct commit {
-	pthread_mutex_t mutex; /* of what follows, but for the logs; never held while writing */
-	struct commit_ticket *first, *last;
+	pthread_mutex_t mutex; /* protects the members below but `logs`; not held while writing */
+	struct ticket *first, *last;
 	size_t bytes, bytes_max;  /* of memory that the unfinished hold, and may */
-	pthread_cond_t room;	  /* for those who wait until it is less */
+	pthread_cond_t room;	  /* for submitters that wait until it is less */
 	bool active;		  /* a thread has the writer's role */
 	bool woken;		  /* some thread was called to commit_resume(), for the queue */
-	unsigned others;	  /* threads that wait for the role to do something else */
-	pthread_cond_t role_free; /* for them */
+	bool housekeeping_waits;  /* housekeeping waits for the role */
+	pthread_cond_t role_free; /* for it */
 	commit_wake *wake;
 	void *context;
 	struct metrics *metrics;
-	struct logs logs; /* the writer's */
+	struct logs logs; /* of the thread that has the role */
+	bool started;
+	struct housekeeping housekeeping;
 };
-
-static int64_t
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * NANOSECONDS + ts.tv_nsec;
-}
 
 /* Takes the writer's role with up to a group of tickets from the queue, unless that is empty; under
  * the mutex. */
 static size_t
-take_group(struct commit *c, struct commit_ticket *group[WRITER_GROUP_MAX])
+take_group(struct commit *c, struct ticket *group[APPEND_GROUP_MAX])
 {
 	size_t n = 0;
 
-	while (n < WRITER_GROUP_MAX && c->first != NULL) {
+	while (n < APPEND_GROUP_MAX && c->first != NULL) {
 		group[n++] = c->first;
 		c->first = c->first->next;
 	}
@@ -55,41 +45,40 @@ take_group(struct commit *c, struct commit_ticket *group[WRITER_GROUP_MAX])
 	return n;
 }
 
-/* Gives the writer's role up: to whoever waits for it, else to a thread that is called when there
- * is a queue. Tickets that held so many bytes are finished. */
+/* Gives the writer's role to housekeeping when that waits for it; else, when there is a queue,
+ * calls a thread for it. Tickets that held so many bytes are finished. */
 static void
-give_up(struct commit *c, size_t bytes)
+release_role(struct commit *c, size_t bytes)
 {
-	bool wake;
-
 	pthread_mutex_lock(&c->mutex);
 	c->active = false;
 	c->bytes -= bytes;
 	pthread_cond_broadcast(&c->room);
-	if (c->others > 0)
+	if (c->housekeeping_waits)
 		pthread_cond_signal(&c->role_free);
-	wake = c->others == 0 && c->first != NULL && !c->woken;
-	if (wake)
+	if (!c->housekeeping_waits && c->first != NULL && !c->woken) {
 		c->woken = true;
+		/* Under the mutex: once commit_wake_by() has taken it back, nobody is called. */
+		if (c->wake != NULL)
+			c->wake(c->context);
+	}
 	pthread_mutex_unlock(&c->mutex);
-	if (wake)
-		c->wake(c->context);
 }
 
 /*
- * With the writer's role: writes one group and gives the role up. The thread has a group to answer
- * then, and who is called to write the next finds a larger one: it comes when it has served what
- * was there to be read before.
+ * With the writer's role: writes one group, and gives the role up. It does not go on with the next
+ * group, because it has this one to answer first. The thread that is called for the next comes when
+ * it has served what it was about to read, which makes that group larger.
  */
-static struct commit_ticket *
-write_group(struct commit *c, struct commit_ticket *const group[], size_t n)
+static struct ticket *
+write_group(struct commit *c, struct ticket *const group[], size_t n)
 {
-	struct commit_ticket *finished = NULL;
+	struct ticket *finished = NULL;
 	size_t bytes = 0;
 	int64_t end;
 
-	writer_write(&c->logs, group, n, now());
-	end = now();
+	append_group(&c->logs, group, n, clock_now_ns());
+	end = clock_now_ns();
 	for (size_t i = n; i-- > 0;) {
 		int64_t took = end - group[i]->entries->arrival;
 
@@ -100,25 +89,43 @@ write_group(struct commit *c, struct commit_ticket *const group[], size_t n)
 		finished = group[i];
 	}
 	metrics_subtract(&c->metrics->queue_depth, n);
-	give_up(c, bytes);
+	release_role(c, bytes);
 	return finished;
 }
 
-/* Waits for the writer's role, to do something else than writing. */
+/* For housekeeping: after the group that is being written, before the queue. */
 static void
-begin_work(struct commit *c)
+take_role(void *context)
 {
+	struct commit *c = context;
+
 	pthread_mutex_lock(&c->mutex);
-	c->others++;
+	c->housekeeping_waits = true;
 	while (c->active)
 		pthread_cond_wait(&c->role_free, &c->mutex);
-	c->others--;
+	c->housekeeping_waits = false;
 	c->active = true;
 	pthread_mutex_unlock(&c->mutex);
 }
 
+static void
+give_back_role(void *context)
+{
+	release_role(context, 0);
+}
+
+static void
+destroy(struct commit *c)
+{
+	pthread_cond_destroy(&c->role_free);
+	pthread_cond_destroy(&c->room);
+	pthread_mutex_destroy(&c->mutex);
+	free(c);
+}
+
 struct commit *
-commit_open(const struct options *o, struct metrics *m, char *error, size_t size)
+commit_open(const struct logs_settings *settings, size_t bytes_max, struct metrics *m, char *error,
+    size_t size)
 {
 	struct commit *c = calloc(1, sizeof(*c));
 
@@ -127,15 +134,12 @@ commit_open(const struct options *o, struct metrics *m, char *error, size_t size
 		return NULL;
 	}
 	c->metrics = m;
-	c->bytes_max = (size_t)o->max_body * o->threads;
+	c->bytes_max = bytes_max;
 	pthread_cond_init(&c->room, NULL);
 	pthread_mutex_init(&c->mutex, NULL);
 	pthread_cond_init(&c->role_free, NULL);
-	if (!logs_open(&c->logs, o, m, now() / NANOSECONDS, error, size)) {
-		pthread_cond_destroy(&c->role_free);
-		pthread_cond_destroy(&c->room);
-		pthread_mutex_destroy(&c->mutex);
-		free(c);
+	if (!logs_open(&c->logs, settings, m, clock_now_ns() / CLOCK_NS_PER_SECOND, error, size)) {
+		destroy(c);
 		return NULL;
 	}
 	return c;
@@ -144,24 +148,35 @@ commit_open(const struct options *o, struct metrics *m, char *error, size_t size
 void
 commit_wake_by(struct commit *c, commit_wake *wake, void *context)
 {
+	pthread_mutex_lock(&c->mutex);
 	c->wake = wake;
 	c->context = context;
+	pthread_mutex_unlock(&c->mutex);
 }
 
-struct commit_ticket *
-commit_submit(struct commit *c, struct commit_ticket *ticket)
+bool
+commit_start(struct commit *c, char *error, size_t size)
 {
-	struct commit_ticket *group[WRITER_GROUP_MAX];
+	const struct housekeeping_role role = {take_role, give_back_role, c};
+
+	c->started = housekeeping_start(&c->housekeeping, &c->logs, &role, error, size);
+	return c->started;
+}
+
+struct ticket *
+commit_submit(struct commit *c, struct ticket *ticket)
+{
+	struct ticket *group[APPEND_GROUP_MAX];
 	size_t bytes = 0, n = 0;
 
 	ticket->next = NULL;
-	ticket->result = COMMIT_DONE;
+	ticket->result = TICKET_DONE;
 	for (int i = 0; i < LEVEL_COUNT; i++) {
 		bytes += ticket->entries->level[i].len;
 		if (ticket->entries->level[i].failed)
-			ticket->result = COMMIT_FAILED;
+			ticket->result = TICKET_FAILED;
 	}
-	if (bytes == 0 || ticket->result == COMMIT_FAILED)
+	if (bytes == 0 || ticket->result == TICKET_FAILED)
 		return ticket;
 	metrics_add(&c->metrics->queue_depth, 1);
 	pthread_mutex_lock(&c->mutex);
@@ -171,84 +186,60 @@ commit_submit(struct commit *c, struct commit_ticket *ticket)
 		c->last->next = ticket;
 	c->last = ticket;
 	c->bytes += ticket->bytes;
-	/* A full queue holds up those who would read more. */
-	while (c->bytes > c->bytes_max && (c->active || c->others > 0))
+	/* A full queue holds up the threads that would read more. */
+	while (c->bytes > c->bytes_max && (c->active || c->housekeeping_waits))
 		pthread_cond_wait(&c->room, &c->mutex);
-	/* Who waits for the role is given it first; and who was called for the queue will come, but
-	 * perhaps it is held up here. */
-	if (!c->active && c->others == 0 && (!c->woken || c->bytes > c->bytes_max))
+	/* Housekeeping that waits for the role has it first. A thread that was called for the queue
+	 * will come, unless it is held up here itself. */
+	if (!c->active && !c->housekeeping_waits && (!c->woken || c->bytes > c->bytes_max))
 		n = take_group(c, group);
 	pthread_mutex_unlock(&c->mutex);
 	return n > 0 ? write_group(c, group, n) : NULL;
 }
 
-struct commit_ticket *
-commit_resume(struct commit *c)
+struct ticket *
+commit_resume(struct commit *c, bool last)
 {
-	struct commit_ticket *group[WRITER_GROUP_MAX];
+	struct ticket *group[APPEND_GROUP_MAX];
 	size_t n = 0;
 
 	pthread_mutex_lock(&c->mutex);
 	c->woken = false;
-	if (!c->active && c->others == 0)
+	/* No thread comes after this one: it waits until the role is free, of housekeeping too. */
+	while (last && c->first != NULL && (c->active || c->housekeeping_waits))
+		pthread_cond_wait(&c->room, &c->mutex);
+	if (!c->active && !c->housekeeping_waits)
 		n = take_group(c, group);
 	pthread_mutex_unlock(&c->mutex);
 	return n > 0 ? write_group(c, group, n) : NULL;
-}
-
-void
-commit_tick(struct commit *c)
-{
-	struct logs *l = &c->logs;
-	struct sync_set set;
-	unsigned failed;
-
-	begin_work(c);
-	if (logs_take_time(l, now() / NANOSECONDS) == LOGS_NEXT_PERIOD)
-		logs_begin_period(l);
-	else
-		logs_check(l);
-	if (l->options->sync == SYNC_NO) {
-		give_up(c, 0);
-		return;
-	}
-	sync_set_take(&set, l);
-	give_up(c, 0);
-	failed = sync_set_run(&set, l);
-	if (failed != 0) {
-		begin_work(c);
-		sync_set_failed(l, failed);
-		give_up(c, 0);
-	}
 }
 
 void
 commit_reopen(struct commit *c)
 {
-	begin_work(c);
-	logs_reopen(&c->logs, ~0U);
-	give_up(c, 0);
+	housekeeping_reopen(&c->housekeeping);
+}
+
+bool
+commit_reopened(struct commit *c)
+{
+	return housekeeping_reopened(&c->housekeeping);
 }
 
 bool
 commit_writable(struct commit *c, char *why, size_t size)
 {
-	bool writable;
-
-	begin_work(c);
-	writable = logs_writable(&c->logs, why, size);
-	give_up(c, 0);
-	return writable;
+	return health_ask(&c->logs.common.health, why, size);
 }
 
 void
 commit_close(struct commit *c)
 {
-	begin_work(c);
-	logs_close(&c->logs);
-	give_up(c, 0);
-	pthread_cond_destroy(&c->role_free);
-	pthread_cond_destroy(&c->room);
-	pthread_mutex_destroy(&c->mutex);
-	free(c);
+	if (!c->started) {
+		logs_close(&c->logs);
+	} else if (!housekeeping_stop(&c->housekeeping)) {
+		diag_warn("the disk does not answer: what is not synced yet is left to the kernel");
+		return;
+	}
+	destroy(c);
 }

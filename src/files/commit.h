@@ -1,48 +1,26 @@
 /*
- * Group commit: the one door to the log files.
+ * Group commit: the one door to the log files. It is a queue of tickets and a role, the writer's:
+ * only the thread that has the role touches a log file.
  *
- * Any number of threads submit tickets, and none of them waits for another. The first to arrive
- * becomes the writer; those who come while it writes queue up, and are the next group: one append
- * per file, and with SYNC_ALWAYS one fdatasync per file, serve it whole. Nobody but the writer
- * touches a log file. A finished ticket comes back to the thread that wrote its group, mostly
- * another than the one that submitted it.
+ * Any number of threads submit tickets. One that finds the role free takes it and writes;
+ * what comes meanwhile queues up, and is the next group: one append per file, and with SYNC_ALWAYS
+ * one fdatasync per file, serve it whole. No thread waits for a group of another's: a ticket that
+ * is finished comes back to the thread that wrote its group, mostly another than the one that
+ * submitted it. (A submitter does wait while the queue holds too much memory.) Housekeeping, in a
+ * thread of its own, takes the role for what it does to the files, after the group that is being
+ * written.
  */
 #ifndef PBU_COMMIT_H
 #define PBU_COMMIT_H
 
-#include "buf.h"
-#include "level.h"
-#include "metrics.h"
-#include "options.h"
+#include "base/metrics.h"
+#include "base/ticket.h"
+#include "files/logs_settings.h"
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 
-struct commit; /* the queue, the writer's state, and the log folder */
-
-/* What one request wants written; filled by its thread, and its own before and after submit. */
-struct commit_entries {
-	struct buf level[LEVEL_COUNT]; /* whole entries, each ended by a newline, by file */
-	uint64_t records[LEVEL_COUNT]; /* how many entries each holds */
-	int64_t arrival;	       /* CLOCK_REALTIME, nanoseconds: decides the day */
-};
-
-enum commit_result {
-	COMMIT_DONE,   /* every byte was accepted by write(2); with SYNC_ALWAYS, synced too */
-	COMMIT_LATE,   /* nothing written: its period was rolled over since `arrival`. Take the
-			  time again, render again and submit again. */
-	COMMIT_FAILED, /* could not be written or synced; entries are not half-written */
-};
-
-/* Entries on their way. It and they are the submitter's until submit, and again when it is
- * finished; in between nobody else may touch them. */
-struct commit_ticket {
-	const struct commit_entries *entries;
-	size_t bytes;		    /* of memory that the submitter holds until it is finished */
-	enum commit_result result;  /* once it is finished */
-	struct commit_ticket *next; /* in the queue, or in a list of finished ones */
-	void *owner;		    /* the submitter's own */
-};
+struct commit; /* the queue, the role, and the log folder */
 
 /* Calls for a thread to commit_resume(), soon; called by any thread, and must do neither that nor
  * submit. */
@@ -50,41 +28,47 @@ typedef void commit_wake(void *context);
 
 /*
  * Opens the folder (creating it with its parents), takes its lock, and prepares the files:
- * yesterday's are rolled over. The options must outlive it. NULL on error, with the reason in
- * words in error (size bytes).
+ * yesterday's are rolled over. What the settings point to, and the metrics, must outlive it.
+ * Unfinished tickets may hold bytes_max bytes. NULL on error, with the reason in words in error
+ * (size bytes).
  */
-struct commit *commit_open(const struct options *o, struct metrics *m, char *error, size_t size);
+struct commit *commit_open(const struct logs_settings *settings, size_t bytes_max,
+    struct metrics *m, char *error, size_t size);
 
-/* How a thread is called when there is a queue and nobody writes; to be set before any submission.
- */
+/* How a thread is called when there is a queue and the role is free; to be set before the first
+ * submission. NULL, once all threads have ended: nobody is called any more. */
 void commit_wake_by(struct commit *c, commit_wake *wake, void *context);
+
+/* Starts housekeeping (housekeeping.h), with all signals blocked. Once, before the first
+ * submission. False, with the reason in words. */
+bool commit_start(struct commit *c, char *error, size_t size);
 
 /*
  * Submits a ticket, its entries set. Returns a list of finished tickets, which the caller has to
- * take on: this one, others, or none. A ticket with nothing in it is finished at once. While
- * unfinished tickets hold more than THREADS * MAX_BODY_BYTES, it waits.
+ * take on: this one, others, or none. A ticket with nothing in it is finished at once, and so is
+ * one of which a buffer failed: TICKET_FAILED. While unfinished tickets hold more than bytes_max,
+ * it waits. Any thread.
  */
-struct commit_ticket *commit_submit(struct commit *c, struct commit_ticket *ticket);
+struct ticket *commit_submit(struct commit *c, struct ticket *ticket);
 
-/* Writes the next group of the queue, unless somebody else does. Returns what commit_submit()
- * does; a thread that was called, or that ends, has to call it. */
-struct commit_ticket *commit_resume(struct commit *c);
+/* Writes the next group of the queue, unless another thread writes. Returns what commit_submit()
+ * does; a thread that was called has to call it. `last`: the calling thread ends; it waits until
+ * there is no queue or it has a group, and calls again until it gets none. */
+struct ticket *commit_resume(struct commit *c, bool last);
 
-/*
- * Housekeeping, for the main thread, twice a second: notices files renamed or deleted from
- * outside, rolls over when midnight passes without traffic, syncs for SYNC_EVERYSEC. The
- * sync itself does not hold up the writer.
- */
-void commit_tick(struct commit *c);
-
-/* Reopens every file now (SIGHUP). */
+/* Asks for every file to be opened again (SIGHUP), and returns at once. After commit_start(). Any
+ * thread. */
 void commit_reopen(struct commit *c);
 
-/* Whether records can be written now: tries it, without touching a log file. False: why, in words.
- */
+/* Whether all that was asked of commit_reopen() is done. */
+bool commit_reopened(struct commit *c);
+
+/* Whether records can be written, as far as it is known: it tries nothing and waits for nothing
+ * (health.h). False: why, in words. Any thread. */
 bool commit_writable(struct commit *c, char *why, size_t size);
 
-/* Syncs (unless SYNC_NO) and closes. No ticket may be under way. */
+/* Syncs (unless SYNC_NO), closes and frees. No ticket may be under way. It waits for a disk 2 s at
+ * most: then it logs that, leaves the rest to the kernel, and the process should end. */
 void commit_close(struct commit *c);
 
 #endif

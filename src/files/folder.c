@@ -1,9 +1,10 @@
 #include "files/folder.h"
 
-#include "diag.h"
+#include "base/diag.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,28 +22,23 @@
 
 /* Syncs the folder that holds `path`: a new folder must not vanish with what is synced in it. */
 static void
-sync_parent(char *path)
+sync_parent(const char *path)
 {
-	char *slash = strrchr(path, '/');
-	int fd;
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	char *copy = strdup(path);
+	int fd = -1;
 
-	if (slash == NULL) {
-		fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	} else if (slash == path) {
-		fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	} else {
-		*slash = '\0';
-		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		*slash = '/';
-	}
+	if (copy != NULL)
+		fd = open(dirname(copy), flags); // NOLINT(concurrency-mt-unsafe): of its own copy
 	if (fd >= 0) {
 		fsync(fd);
 		close(fd);
 	}
+	free(copy);
 }
 
 static bool
-make_one(char *path)
+make_one(const char *path)
 {
 	if (mkdir(path, FOLDER_MODE) == 0) {
 		sync_parent(path);

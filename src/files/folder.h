@@ -35,8 +35,8 @@ void folder_close(struct folder *f);
  */
 bool folder_refresh(struct folder *f, bool *changed, char *why, size_t size);
 
-/* Whether bytes can be written in the folder: writes some behind the process id and cuts them
- * off. False, with the reason in words. */
+/* Whether bytes can be written in the folder: writes some after the process id in its `.lock`, and
+ * cuts them off. Any thread, one at a time. False, with the reason in words. */
 bool folder_probe(const struct folder *f, char *why, size_t size);
 
 #endif

@@ -1,6 +1,7 @@
 #include "files/logfile.h"
 
-#include "diag.h"
+#include "base/diag.h"
+#include "files/committed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -111,6 +112,7 @@ logfile_open(struct logfile *f, int folder)
 	else if (f->owed == 0)
 		look_at_end(f, folder);
 	logfile_begin(f);
+	logfile_hold(f);
 	return true;
 }
 
@@ -121,7 +123,32 @@ logfile_close(struct logfile *f)
 		close(f->fd);
 	f->fd = -1;
 	f->pending = 0;
+	f->held = LOGFILE_HELD_NONE;
 	f->dirty = false;
+}
+
+void
+logfile_hold(struct logfile *f)
+{
+	uint64_t from = f->size > f->owed ? f->size - f->owed : 0;
+
+	/* Where there are no such locks, readers see what is there. */
+	f->held = committed_hold(f->fd, from) ? from : LOGFILE_HELD_NONE;
+}
+
+void
+logfile_commit(struct logfile *f)
+{
+	/* What can't be released now is with the next. */
+	if (f->fd >= 0 && f->held < f->size && committed_release(f->fd, f->held, f->size))
+		f->held = f->size;
+}
+
+void
+logfile_let_go(struct logfile *f)
+{
+	if (f->fd >= 0 && f->held != LOGFILE_HELD_NONE && committed_let_go(f->fd))
+		f->held = LOGFILE_HELD_NONE;
 }
 
 bool
@@ -133,9 +160,13 @@ logfile_is(const struct logfile *f, const struct stat *st)
 void
 logfile_set_size(struct logfile *f, uint64_t size)
 {
+	if (size < f->size)
+		f->mid_line = size > 0; /* cut by others, perhaps within a line */
 	f->size = size;
-	if (size == 0)
-		f->mid_line = false;
+	if (f->held != LOGFILE_HELD_NONE && size < f->held)
+		logfile_hold(f);
+	else if (f->pending == 0 && f->owed == 0)
+		logfile_commit(f); /* appended by others */
 }
 
 void
@@ -175,24 +206,27 @@ write_all(struct logfile *f, struct iovec *iov, size_t n)
 	return true;
 }
 
-bool
-logfile_append(struct logfile *f, struct iovec *iov, size_t n)
+/* Gives the last line the newline that it lacks. */
+static bool
+end_line(struct logfile *f)
 {
 	char newline = '\n';
 	struct iovec end_of_line = {&newline, 1};
 
+	if (f->mid_line && !write_all(f, &end_of_line, 1))
+		return false;
+	f->mid_line = false;
+	return true;
+}
+
+bool
+logfile_append(struct logfile *f, struct iovec *iov, size_t n)
+{
 	if (f->fd < 0) {
 		errno = EBADF;
 		return false;
 	}
-	if (!logfile_settle(f))
-		return false;
-	if (f->mid_line) {
-		if (!write_all(f, &end_of_line, 1))
-			return false;
-		f->mid_line = false;
-	}
-	return write_all(f, iov, n);
+	return logfile_settle(f) && end_line(f) && write_all(f, iov, n);
 }
 
 bool
@@ -224,24 +258,10 @@ logfile_settle(struct logfile *f)
 	}
 	f->owed = 0;
 	f->dirty = true;
-	logfile_set_size(f, size);
+	f->size = size;
+	if (size == 0)
+		f->mid_line = false;
 	return true;
-}
-
-bool
-logfile_sync(struct logfile *f)
-{
-	int saved;
-
-	if (!f->dirty)
-		return true;
-	f->dirty = false;
-	if (fdatasync(f->fd) == 0)
-		return true;
-	saved = errno;
-	logfile_close(f);
-	errno = saved;
-	return false;
 }
 
 const char *

@@ -1,395 +1,386 @@
 #include "files/logs.h"
 
-#include "diag.h"
-#include "files/sync.h"
+#include "base/clock.h"
+#include "base/diag.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define WHY_SIZE 512
 
+/* While nothing fails, a probe every 2 s is enough: it writes 4 KiB. */
+#define PROBE_ROUNDS 4
+
+/* Longer than a system keeps what was written before it writes it by itself. */
+#define UNSYNCED_SECONDS 120
+
 static bool
 is_enabled(const struct logs *l, enum level i)
 {
-	return (l->options->levels & LEVEL_BIT(i)) != 0;
-}
-
-/* Whatever was written to it and is acknowledged must be on the disk, once its descriptor is
- * gone nobody can sync it. */
-static void
-sync_and_close(struct logs *l, struct logfile *f)
-{
-	if (l->options->sync != SYNC_NO)
-		sync_file(l, f);
-	logfile_close(f);
-}
-
-static bool
-open_file(struct logs *l, struct logfile *f)
-{
-	if (!logfile_open(f, l->folder.fd))
-		return false;
-	if (f->nuls > 0)
-		diag_warn("\"%s/%s\": cut off %" PRIu64
-			  " NUL bytes at its end, which a crash of the "
-			  "file system has left",
-		    l->options->log_folder, f->name, f->nuls);
-	/* It may have been created. */
-	if (f->size == 0)
-		l->names_dirty = true;
-	return true;
-}
-
-/* The period that a file belongs to which was just opened: its last write tells. */
-static int64_t
-period_of_content(const struct logs *l, const struct logfile *f)
-{
-	struct period p;
-
-	if (f->size == 0)
-		return l->period.start;
-	p = rollover_period(l->options->rotate, f->mtime);
-	return p.start < l->period.start ? p.start : l->period.start;
-}
-
-/* Opens a closed file. When it is the one that was open before, it is of the same period still. */
-static bool
-open_level(struct logs *l, enum level i)
-{
-	struct logs_level *level = &l->level[i];
-	dev_t dev = level->file.dev;
-	ino_t ino = level->file.ino;
-
-	if (!open_file(l, &level->file)) {
-		diag_error_limited(&l->open_limit, "can't open \"%s/%s\": %s",
-		    l->options->log_folder, level->file.name, logfile_error(errno));
-		return false;
-	}
-	if (level->file.dev != dev || level->file.ino != ino)
-		level->since = period_of_content(l, &level->file);
-	return true;
-}
-
-/*
- * Opens the file that its name leads to now, in place of the one that is open. When that fails
- * the old one is kept as long as it has a name somewhere, because then what is written to it can
- * be found.
- */
-static void
-replace_level(struct logs *l, enum level i)
-{
-	struct logs_level *level = &l->level[i];
-	struct logfile fresh = LOGFILE_CLOSED(level->file.name);
-	struct stat st;
-
-	if (!open_file(l, &fresh)) {
-		diag_error_limited(&l->open_limit, "can't open \"%s/%s\" again: %s",
-		    l->options->log_folder, fresh.name, logfile_error(errno));
-		if (fstat(level->file.fd, &st) != 0 || st.st_nlink == 0)
-			logfile_close(&level->file);
-		return;
-	}
-	if (fresh.dev == level->file.dev && fresh.ino == level->file.ino) {
-		/* The same: only the descriptor is new. */
-		int old = level->file.fd;
-
-		level->file.fd = fresh.fd;
-		close(old);
-		return;
-	}
-	logfile_settle(&level->file);
-	sync_and_close(l, &level->file);
-	level->file = fresh;
-	level->since = period_of_content(l, &fresh);
-	diag_info("%s was renamed or deleted: opened it again", fresh.name);
-}
-
-/* Whether its name leads to the file that is open; else errno says what is there instead. */
-static bool
-is_in_place(const struct logs *l, const struct logfile *f, struct stat *st)
-{
-	if (fstatat(l->folder.fd, f->name, st, 0) != 0)
-		return false;
-	errno = ESTALE;
-	return logfile_is(f, st);
-}
-
-static void
-check_level(struct logs *l, enum level i)
-{
-	struct logfile *f = &l->level[i].file;
-	struct stat st;
-
-	if (f->fd < 0)
-		open_level(l, i);
-	else if (is_in_place(l, f, &st))
-		logfile_set_size(f, (uint64_t)st.st_size);
-	else
-		replace_level(l, i);
+	return (l->common.settings.levels & LEVEL_BIT(i)) != 0;
 }
 
 /* When the folder itself is another now, so are all the files. */
 static bool
-refresh_folder(struct logs *l, char *why, size_t size)
+refresh_folder(struct logs *l)
 {
 	bool changed = false;
+	char why[WHY_SIZE];
 
-	if (!folder_refresh(&l->folder, &changed, why, size)) {
-		diag_error_limited(&l->folder_limit, "%s", why);
+	if (!folder_refresh(&l->common.folder, &changed, why, sizeof(why))) {
+		diag_error_limited(&l->common.open_limit, "%s", why);
+		health_bad(&l->common.health, HEALTH_FOLDER_BIT, why);
 		return false;
 	}
+	health_good(&l->common.health, HEALTH_FOLDER_BIT);
 	for (enum level i = 0; changed && i < LEVEL_COUNT; i++) {
 		if (is_enabled(l, i))
-			check_level(l, i);
+			levelfile_check(&l->level[i], false);
 	}
 	return true;
 }
 
-static bool
-rollover_failed(struct logs *l, enum level i)
-{
-	diag_error_limited(&l->rollover_limit, "can't roll over \"%s/%s\": %s",
-	    l->options->log_folder, l->level[i].file.name, diag_reason(errno));
-	metrics_add(&l->metrics->rollover_errors, 1);
-	l->level[i].stuck = true;
-	return false;
-}
-
 static void
-prune_level(struct logs *l, enum level i)
+find_number(struct levelfile *lf)
 {
-	const char *name = l->level[i].file.name;
+	struct rollover_name next;
 
-	if (!rollover_prune(l->folder.fd, name, l->options->backup_count))
-		diag_error_limited(&l->rollover_limit, "can't delete the oldest of \"%s/%s\": %s",
-		    l->options->log_folder, name, diag_reason(errno));
+	if (!levelfile_next_name(lf, &next) &&
+	    rollover_find_free(lf->common->folder.fd, lf->file.name, &next))
+		levelfile_set_number(lf, &next);
 }
 
-/* Renames the level's file and begins a new one. On failure it is kept and goes on. */
 static bool
-roll_over(struct logs *l, enum level i)
+open_levels(struct logs *l, char *error, size_t size)
 {
-	struct logs_level *level = &l->level[i];
-	const enum rotate rotate = l->options->rotate;
-	char name[ROLLOVER_NAME_SIZE];
-	struct stat st;
-
-	/* Not what others put in its place, and not with half an entry at its end. */
-	if (!is_in_place(l, &level->file, &st) || !logfile_settle(&level->file) ||
-	    !rollover_rename(l->folder.fd, level->file.name, rotate,
-		rotate == ROTATE_NEVER ? l->now : level->since, name))
-		return rollover_failed(l, i);
-	l->names_dirty = true;
-	metrics_add(&l->metrics->rollovers, 1);
-	diag_info("rolled over %s to %s", level->file.name, name);
-	sync_and_close(l, &level->file);
-	open_level(l, i);
-	prune_level(l, i);
-	return true;
-}
-
-/* Rolls over what is of an earlier period. */
-static void
-roll_over_if_due(struct logs *l, enum level i)
-{
-	struct logs_level *level = &l->level[i];
-
-	if (level->file.fd < 0 || level->stuck)
-		return;
-	if (level->file.size == 0)
-		level->since = l->period.start;
-	if (level->since < l->period.start)
-		roll_over(l, i);
-}
-
-bool
-logs_open(struct logs *l, const struct options *o, struct metrics *m, int64_t now, char *error,
-    size_t size)
-{
-	*l = (struct logs){.options = o, .metrics = m, .now = now};
-	l->period = rollover_period(o->rotate, now);
-	for (enum level i = 0; i < LEVEL_COUNT; i++)
-		l->level[i].file = (struct logfile)LOGFILE_CLOSED(level_file(i));
-	if (!folder_open(&l->folder, o->log_folder, error, size))
-		return false;
 	for (enum level i = 0; i < LEVEL_COUNT; i++) {
+		struct levelfile *lf = &l->level[i];
+
 		if (!is_enabled(l, i))
 			continue;
-		if (!open_file(l, &l->level[i].file)) {
-			snprintf(error, size, "can't open \"%s/%s\": %s", o->log_folder,
-			    l->level[i].file.name, logfile_error(errno));
-			logs_close(l);
+		if (!levelfile_open(lf)) {
+			snprintf(error, size, "can't open \"%s/%s\": %s", l->common.settings.folder,
+			    lf->file.name, logfile_error(errno));
 			return false;
 		}
 		/* A server that was killed may have acknowledged what it had not synced yet. */
-		l->level[i].file.dirty = l->level[i].file.size > 0;
-		l->names_dirty = true;
-		l->level[i].since = period_of_content(l, &l->level[i].file);
-	}
-	for (enum level i = 0; i < LEVEL_COUNT; i++) {
-		if (is_enabled(l, i)) {
-			roll_over_if_due(l, i);
-			prune_level(l, i);
-		}
+		lf->file.dirty = lf->file.size > 0;
+		levelfile_names_changed(lf);
 	}
 	return true;
+}
+
+/* Whether bytes can be written; health knows it then. */
+static bool
+probe_folder(const struct folder *f, struct health *h)
+{
+	char why[WHY_SIZE];
+	bool good = folder_probe(f, why, sizeof(why));
+
+	if (good)
+		health_good(h, HEALTH_PROBE_BIT);
+	else
+		health_bad(h, HEALTH_PROBE_BIT, why);
+	return good;
+}
+
+bool
+logs_open(struct logs *l, const struct logs_settings *settings, struct metrics *m, int64_t now,
+    char *error, size_t size)
+{
+	*l = (struct logs){.inherited = settings->sync != SYNC_NO,
+	    .common = {.settings = *settings,
+		.metrics = m,
+		.now = now,
+		.period = rollover_period(settings->rotate, now),
+		.sync = {.folder = settings->folder, .metrics = m}}};
+	for (enum level i = 0; i < LEVEL_COUNT; i++)
+		levelfile_init(&l->level[i], &l->common, i);
+	if (!folder_open(&l->common.folder, settings->folder, error, size))
+		return false;
+	health_init(&l->common.health);
+	if (!open_levels(l, error, size)) {
+		logs_close(l);
+		return false;
+	}
+	for (enum level i = 0; i < LEVEL_COUNT; i++) {
+		if (!is_enabled(l, i))
+			continue;
+		find_number(&l->level[i]);
+		levelfile_roll_over_if_due(&l->level[i]);
+		l->level[i].rolled = true;
+	}
+	/* Whoever starts it is told of a full disk at once. */
+	probe_folder(&l->common.folder, &l->common.health);
+	return true;
+}
+
+static void
+sync_names(struct logs *l)
+{
+	struct levelfile_common *c = &l->common;
+
+	if (!c->names_dirty)
+		return;
+	c->names_dirty = !syncset_sync(c->folder.fd, "", &c->sync);
+	if (c->names_dirty)
+		c->sync_failed = true;
 }
 
 void
 logs_close(struct logs *l)
 {
-	for (enum level i = 0; i < LEVEL_COUNT; i++) {
-		logfile_settle(&l->level[i].file);
-		sync_and_close(l, &l->level[i].file);
-	}
-	if (l->options->sync != SYNC_NO)
-		sync_names(l);
-	folder_close(&l->folder);
+	for (enum level i = 0; i < LEVEL_COUNT; i++)
+		levelfile_close(&l->level[i]);
+	syncset_run(&l->common.retired, &l->common.sync);
+	sync_names(l);
+	folder_close(&l->common.folder);
+	health_destroy(&l->common.health);
 }
 
 enum logs_time
 logs_take_time(struct logs *l, int64_t now)
 {
-	l->now = now;
-	l->sync_failed = false;
-	if (now >= l->period.start)
-		return now < l->period.end ? LOGS_SAME_PERIOD : LOGS_NEXT_PERIOD;
-	l->period = rollover_period(l->options->rotate, now);
+	struct levelfile_common *c = &l->common;
+
+	c->now = now;
+	c->sync_failed = false;
+	if (now >= c->period.start)
+		return now < c->period.end ? LOGS_SAME_PERIOD : LOGS_NEXT_PERIOD;
+	c->period = rollover_period(c->settings.rotate, now);
 	for (enum level i = 0; i < LEVEL_COUNT; i++) {
-		if (l->level[i].since > l->period.start)
-			l->level[i].since = l->period.start;
+		if (l->level[i].since > c->period.start)
+			l->level[i].since = c->period.start;
 	}
 	return LOGS_SET_BACK;
 }
 
 void
-logs_begin_period(struct logs *l)
+logs_check(struct logs *l, unsigned reopen)
 {
-	l->period = rollover_period(l->options->rotate, l->now);
-	logs_check(l);
-}
+	struct levelfile_common *c = &l->common;
 
-void
-logs_check(struct logs *l)
-{
-	char why[WHY_SIZE];
-
-	refresh_folder(l, why, sizeof(why));
+	if (c->now >= c->period.end)
+		c->period = rollover_period(c->settings.rotate, c->now);
+	refresh_folder(l);
 	for (enum level i = 0; i < LEVEL_COUNT; i++) {
 		if (!is_enabled(l, i))
 			continue;
-		l->level[i].stuck = false;
-		check_level(l, i);
-		roll_over_if_due(l, i);
+		levelfile_check(&l->level[i], (reopen & LEVEL_BIT(i)) != 0);
+		levelfile_roll_over_if_due(&l->level[i]);
 	}
-}
-
-void
-logs_reopen(struct logs *l, unsigned levels)
-{
-	char why[WHY_SIZE];
-
-	refresh_folder(l, why, sizeof(why));
-	for (enum level i = 0; i < LEVEL_COUNT; i++) {
-		if (!is_enabled(l, i) || (levels & LEVEL_BIT(i)) == 0)
-			continue;
-		if (l->level[i].file.fd < 0)
-			open_level(l, i);
-		else
-			replace_level(l, i);
-	}
-}
-
-/* Whether it has lost its last name, so that nobody would find what is written to it. Asked for
- * each group: to wait for the next tick would mean to lose what is acknowledged until then. */
-static bool
-is_deleted(const struct logfile *f)
-{
-	struct stat st;
-
-	return f->fd >= 0 && fstat(f->fd, &st) == 0 && st.st_nlink == 0;
 }
 
 bool
 logs_ready(struct logs *l, enum level level)
 {
-	struct logfile *f = &l->level[level].file;
-	char why[WHY_SIZE];
+	struct levelfile *lf = &l->level[level];
 
-	if (is_deleted(f)) {
-		diag_info("%s was deleted: opening it again", f->name);
-		logfile_close(f);
-	}
-	if (f->fd >= 0)
+	if (!levelfile_settle(lf))
+		return false;
+	if (levelfile_is_open(lf))
 		return true;
-	if (is_enabled(l, level) && refresh_folder(l, why, sizeof(why))) {
-		if (f->fd < 0)
-			open_level(l, level);
-		roll_over_if_due(l, level);
+	if (is_enabled(l, level) && refresh_folder(l)) {
+		levelfile_check(lf, false);
+		levelfile_roll_over_if_due(lf);
+		if (lf->file.fd >= 0)
+			return true;
 	}
-	if (f->fd >= 0)
-		return true;
-	metrics_add(&l->metrics->write_errors, 1);
+	metrics_add(&l->common.metrics->write_errors, 1);
 	return false;
 }
 
-size_t
-logs_room(const struct logs *l, enum level level)
-{
-	const struct logs_level *at = &l->level[level];
-	/* It may get a newline first. */
-	uint64_t used = at->file.size + at->file.mid_line;
-
-	if (l->options->max_bytes == 0 || at->stuck)
-		return SIZE_MAX;
-	return used < l->options->max_bytes ? (size_t)(l->options->max_bytes - used) : 0;
-}
-
 bool
-logs_make_room(struct logs *l, enum level level, size_t bytes)
+logs_end_group(struct logs *l)
 {
-	struct logs_level *at = &l->level[level];
+	bool always = false;
 
-	/* The size is only counted: others may have truncated or renamed it. */
-	check_level(l, level);
-	if (at->file.fd >= 0 && at->file.size > 0 && logs_room(l, level) < bytes)
-		roll_over(l, level);
-	return at->file.fd >= 0;
+	for (enum level i = 0; i < LEVEL_COUNT; i++) {
+		if (levelfile_sync_mode(&l->level[i]) != SYNC_ALWAYS)
+			continue;
+		levelfile_sync(&l->level[i]);
+		always = true;
+	}
+	if (always)
+		sync_names(l);
+	/* No old file is deleted for a roll-over that was not acknowledged. */
+	for (enum level i = 0; l->common.sync_failed && i < LEVEL_COUNT; i++)
+		l->level[i].rolled = false;
+	return !l->common.sync_failed;
 }
 
-void
-logs_report_write(struct logs *l, enum level level)
+/* --- without the role --- */
+
+static int
+duplicate(int fd)
 {
-	diag_error_limited(&l->write_limit, "can't write \"%s/%s\": %s", l->options->log_folder,
-	    l->level[level].file.name, diag_reason(errno));
-	metrics_add(&l->metrics->write_errors, 1);
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
-bool
-logs_writable(struct logs *l, char *why, size_t size)
+/* Moves what is dirty into the set. Out of descriptors: the writer has to wait for that one. */
+static void
+take_unsynced(struct logs *l, struct syncset *set)
 {
-	if (!refresh_folder(l, why, size))
-		return false;
+	struct levelfile_common *c = &l->common;
+	int fd;
+
+	set->n = 0;
 	for (enum level i = 0; i < LEVEL_COUNT; i++) {
 		struct logfile *f = &l->level[i].file;
 
-		if (!is_enabled(l, i))
+		if (f->fd < 0 || !f->dirty || levelfile_sync_mode(&l->level[i]) == SYNC_NO)
 			continue;
-		if (f->fd < 0 && !open_level(l, i)) {
-			snprintf(why, size, "can't open \"%s/%s\": %s", l->options->log_folder,
-			    f->name, logfile_error(errno));
-			return false;
-		}
-		if (!logfile_settle(f)) {
-			snprintf(why, size, "can't cut back \"%s/%s\": %s", l->options->log_folder,
-			    f->name, diag_reason(errno));
-			return false;
+		fd = duplicate(f->fd);
+		if (fd >= 0) {
+			syncset_add(set, fd, f->name, LEVEL_BIT(i));
+			f->dirty = false;
+		} else {
+			levelfile_sync(&l->level[i]);
 		}
 	}
-	return folder_probe(&l->folder, why, size);
+	fd = c->names_dirty ? duplicate(c->folder.fd) : -1;
+	if (fd >= 0) {
+		syncset_add(set, fd, "", LOGS_FOLDER_BIT);
+		c->names_dirty = false;
+	}
+	while (c->retired.n > 0 && set->n < SYNCSET_MAX)
+		set->item[set->n++] = c->retired.item[--c->retired.n];
+}
+
+static void
+take_level(struct logs *l, enum level i, struct logs_chores *chores)
+{
+	struct levelfile *lf = &l->level[i];
+	const struct logs_settings *s = &l->common.settings;
+
+	if (lf->file.fd >= 0 && lf->file.owed == 0 && journal_is_empty(&lf->journal))
+		chores->healthy |= LEVEL_BIT(i);
+	if (!levelfile_next_name(lf, &chores->next[i]))
+		chores->number |= LEVEL_BIT(i);
+	/* With a roll-over that is owed, names are taken that are to be free again. */
+	if (lf->rolled && journal_is_empty(&lf->journal)) {
+		lf->rolled = false;
+		chores->prune |= LEVEL_BIT(i);
+		chores->pruning[i] = (struct prune){.keep = s->backup_count,
+		    .next = chores->next[i],
+		    .current = rollover_name_of(s->rotate, l->common.now),
+		    .latest = lf->latest};
+	}
+}
+
+void
+logs_take_chores(struct logs *l, struct logs_chores *chores)
+{
+	chores->prune = chores->number = chores->healthy = 0;
+	chores->failures = health_failures(&l->common.health);
+	take_unsynced(l, &chores->unsynced);
+	for (enum level i = 0; i < LEVEL_COUNT; i++) {
+		if (is_enabled(l, i))
+			take_level(l, i, chores);
+	}
+	chores->folder = l->common.folder;
+	chores->folder.fd = duplicate(l->common.folder.fd);
+	chores->folder.lock = duplicate(l->common.folder.lock);
+}
+
+static void
+prune_level(struct logs *l, enum level i, struct logs_chores *chores)
+{
+	const char *file = level_file(i), *folder = l->common.settings.folder;
+	struct prune_result result;
+	bool good = prune_files(chores->folder.fd, file, &chores->pruning[i], &result);
+
+	if (!good)
+		diag_error_limited(&l->common.rollover_limit,
+		    "can't delete the oldest of \"%s/%s\": %s", folder, file, diag_reason(errno));
+	else if (!result.more)
+		chores->prune &= ~LEVEL_BIT(i);
+	metrics_add(&l->common.metrics->pruned, result.deleted);
+	if (result.future[0] != '\0' && !l->warned[i])
+		diag_warn("\"%s/%s\" is of the future: files like it are kept, and not counted",
+		    folder, result.future);
+	l->warned[i] = result.future[0] != '\0';
+}
+
+/* Syncs what was rolled over not long ago: a server that was killed may not have come to that. */
+static void
+sync_inherited(struct logs *l, int folder)
+{
+	int64_t since = clock_now_ns() / CLOCK_NS_PER_SECOND - UNSYNCED_SECONDS;
+
+	for (enum level i = 0; i < LEVEL_COUNT; i++) {
+		size_t count = 0;
+		struct rollover_name *names =
+		    is_enabled(l, i) ? rollover_list(folder, level_file(i), NULL, true, &count)
+				     : NULL;
+
+		for (size_t j = 0; names != NULL && j < count; j++) {
+			char name[ROLLOVER_NAME_SIZE];
+			struct stat st;
+			int fd;
+
+			rollover_format(level_file(i), &names[j], name);
+			if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+			    st.st_mtime < since)
+				continue;
+			fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+			if (fd < 0)
+				continue;
+			syncset_sync(fd, name, &l->common.sync);
+			close(fd);
+		}
+		free(names);
+	}
+}
+
+static void
+probe(struct logs *l, const struct logs_chores *chores)
+{
+	struct health *h = &l->common.health;
+	char why[WHY_SIZE];
+
+	if (l->round++ % PROBE_ROUNDS != 0 && health_ask(h, why, sizeof(why)))
+		return;
+	if (probe_folder(&chores->folder, h))
+		health_good_since(h, chores->healthy, chores->failures);
+}
+
+bool
+logs_do_chores(struct logs *l, struct logs_chores *chores)
+{
+	if (chores->folder.lock >= 0)
+		probe(l, chores);
+	chores->failed = syncset_run(&chores->unsynced, &l->common.sync);
+	if (l->inherited && chores->folder.fd >= 0) {
+		l->inherited = false;
+		sync_inherited(l, chores->folder.fd);
+	}
+	for (enum level i = 0; i < LEVEL_COUNT; i++) {
+		if (chores->folder.fd >= 0 && (chores->prune & LEVEL_BIT(i)) != 0)
+			prune_level(l, i, chores);
+		if ((chores->number & LEVEL_BIT(i)) != 0 &&
+		    !rollover_find_free(chores->folder.fd, level_file(i), &chores->next[i]))
+			chores->number &= ~LEVEL_BIT(i);
+	}
+	folder_close(&chores->folder);
+	return (chores->failed | chores->prune | chores->number) != 0;
+}
+
+void
+logs_end_chores(struct logs *l, const struct logs_chores *chores)
+{
+	if (chores->failed != 0)
+		logs_check(l, chores->failed);
+	if ((chores->failed & LOGS_FOLDER_BIT) != 0)
+		l->common.names_dirty = true;
+	for (enum level i = 0; i < LEVEL_COUNT; i++) {
+		if ((chores->prune & LEVEL_BIT(i)) != 0)
+			l->level[i].rolled = true;
+		if ((chores->number & LEVEL_BIT(i)) != 0)
+			levelfile_set_number(&l->level[i], &chores->next[i]);
+	}
 }

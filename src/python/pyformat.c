@@ -1,17 +1,14 @@
 #include "python/pyformat.h"
 
+#include "python/pybool.h"
 #include "python/pyformat_convert.h"
 #include "python/pynumber.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #include <limits.h>
 
-/*
- * Beside the limit on the result, there is one on what is read for it: with %(key).1s a format
- * can have a large value looked up at every few bytes. How many times the limit, and beyond it.
- */
-#define WORK_FACTOR 16
-#define WORK_LEAST  (1024 * 1024)
+/* The work of a conversion beside that for its value: to read it, and to find its argument. */
+#define CONVERSION_WORK 16
 
 /* One `format % args`. */
 struct job {
@@ -65,7 +62,7 @@ parse_digits(const char **at, const char *stop, long max, long *n)
 	return true;
 }
 
-/* *at stands on the '(' and is moved behind its ')'; false when there is none. */
+/* *at stands on the '(' and is moved to after its ')'; false when there is none. */
 static bool
 parse_key(const char **at, const char *stop, const char **key, size_t *len)
 {
@@ -110,7 +107,7 @@ take_key(struct job *job)
 		return false;
 	job->single = json_member(job->mapping, key, len);
 	job->single_left = true;
-	job->bounds.work += job->single.len;
+	pyformat_spend(&job->bounds, job->single.len); /* its end is looked for each time */
 	return job->single.type != VALUE_ABSENT;
 }
 
@@ -126,7 +123,7 @@ take_number(struct job *job, long min, long max, long *n)
 	return next_argument(job, &v) && pynumber_long(v, n) && *n >= min && *n <= max;
 }
 
-/* Reads a conversion behind its `%`; false where Python raises. */
+/* Reads a conversion after its `%`; false where Python raises. */
 static bool
 take_spec(struct job *job, struct pyformat_spec *spec)
 {
@@ -175,26 +172,32 @@ put_literal(struct job *job, const char *text, size_t len)
 static enum pyformat_status
 put_conversion(struct job *job)
 {
+	size_t before = job->out->len;
+	enum pyformat_status status;
 	struct pyformat_spec spec;
 	struct value v;
 
 	if (is_next(job->at, job->stop, '%'))
 		return put_literal(job, job->at++, 1);
+	if (job->bounds.work == 0)
+		return PYFORMAT_TOO_LARGE;
 	if (!take_spec(job, &spec) || !next_argument(job, &v))
 		return PYFORMAT_RAISES;
-	return pyformat_convert_within(job->out, &spec, v, &job->bounds);
+	status = pyformat_convert_within(job->out, &spec, v, &job->bounds);
+	pyformat_spend(&job->bounds, job->out->len - before + CONVERSION_WORK);
+	return status;
 }
 
 static void
 take_args(struct job *job, struct value args)
 {
 	if (args.type == VALUE_ARRAY) {
-		struct value first = {VALUE_ABSENT, NULL, 0, NULL};
+		struct value first = value_absent;
 
 		job->next = json_first(args);
 		if (job->next != NULL && json_next(job->next) == NULL)
 			first = json_value(job->next);
-		if (first.type != VALUE_OBJECT || !value_truthy(first))
+		if (first.type != VALUE_OBJECT || !pybool(first))
 			return;
 		job->next = NULL;
 		args = first;
@@ -206,17 +209,15 @@ take_args(struct job *job, struct value args)
 }
 
 enum pyformat_status
-pyformat_percent(struct buf *out, struct value format, struct value args, size_t limit)
+pyformat_percent(
+    struct buf *out, struct value format, struct value args, size_t limit, size_t *work)
 {
 	struct job job = {.out = out, .at = format.text, .stop = format.text + format.len};
 	enum pyformat_status status = PYFORMAT_OK;
 
-	if (format.type != VALUE_STRING)
+	if (format.type != VALUE_STRING || args.type == VALUE_LITERAL)
 		return PYFORMAT_RAISES;
-	job.bounds = pyformat_bounds(out, limit);
-	job.bounds.work_max = limit > SIZE_MAX / WORK_FACTOR - WORK_LEAST
-				  ? SIZE_MAX
-				  : limit * WORK_FACTOR + WORK_LEAST;
+	job.bounds = pyformat_bounds(out, limit, *work);
 	take_args(&job, args);
 	while (status == PYFORMAT_OK && job.at < job.stop) {
 		const char *percent = memchr(job.at, '%', (size_t)(job.stop - job.at));
@@ -229,6 +230,7 @@ pyformat_percent(struct buf *out, struct value format, struct value args, size_t
 			status = put_conversion(&job);
 		}
 	}
+	*work = job.bounds.work;
 	/* Arguments may not be left over, only a mapping. */
 	if (status == PYFORMAT_OK && job.mapping.type == VALUE_ABSENT &&
 	    (job.next != NULL || job.single_left))
@@ -265,7 +267,7 @@ pyformat_parse_keyed(
 	if (*at == end)
 		return "the format ends within a conversion";
 	if (**at == '*')
-		return "`*` needs an argument, which a log format has not";
+		return "`*` needs an argument, which a log format does not have";
 	if (memchr(PYFORMAT_CONVERSIONS, **at, sizeof(PYFORMAT_CONVERSIONS) - 1) == NULL)
 		return "unsupported conversion (not one of " PYFORMAT_CONVERSIONS ")";
 	spec->conversion = *(*at)++;

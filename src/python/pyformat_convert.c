@@ -2,12 +2,22 @@
 
 #include "python/pynumber.h"
 #include "python/pyvalue.h"
-#include "record/text.h"
+#include "json/text.h"
 
 #include <limits.h>
 #include <math.h>
 
-/* Pads what lies behind start to the width, which counts characters. */
+/*
+ * The work (pyformat.h) of numbers beside that for their bytes, as measured: a float takes strtod()
+ * and printf(), each digit beyond those that a double holds some ten steps; an int of n digits in
+ * another radix n squared / 256, which is a tenth of a millisecond for the 4,300 that there can be.
+ */
+#define FLOAT_WORK	     96
+#define FLOAT_PRECISION_FREE 17
+#define FLOAT_DIGIT_WORK     12
+#define RADIX_WORK_DIVISOR   256
+
+/* Pads what was appended from start on to the width, which counts characters. */
 static enum pyformat_status
 pad(struct buf *out, size_t start, const struct pyformat_spec *spec, size_t end)
 {
@@ -48,7 +58,7 @@ convert_text(struct buf *out, const struct pyformat_spec *spec, struct value v,
 	/* A character has up to four bytes; what would be cut off is not made at all. */
 	if (precision < room / 4)
 		max = precision * 4;
-	bounds->work += pyvalue_bounded(out, v, spec->conversion, max);
+	pyformat_spend(bounds, pyvalue_bounded(out, v, spec->conversion, max));
 	len = out->len - start;
 	if (precision < len)
 		out->len = start + text_prefix(out->data + start, len, precision);
@@ -74,8 +84,8 @@ convert_character(struct buf *out, const struct pyformat_spec *spec, struct valu
 }
 
 /*
- * Lays out a number whose digits, behind a '-' or not, lie behind start: padding, sign, prefix,
- * zeros, digits, padding (CPython's unicode_format_arg_output() does so for inf and nan, too).
+ * Lays out a number whose digits, after a '-' or not, begin at start: padding, sign, prefix, zeros,
+ * digits, padding (CPython's unicode_format_arg_output() does so for inf and nan, too).
  */
 static enum pyformat_status
 lay_out(struct buf *out, size_t start, const struct pyformat_spec *spec, size_t zeros, size_t end)
@@ -121,10 +131,16 @@ lay_out(struct buf *out, size_t start, const struct pyformat_spec *spec, size_t 
 }
 
 static enum pyformat_status
-convert_integer(struct buf *out, const struct pyformat_spec *spec, struct value v, size_t end)
+convert_integer(struct buf *out, const struct pyformat_spec *spec, struct value v,
+    struct pyformat_bounds *bounds)
 {
 	size_t start = out->len, digits, zeros = 0;
 	bool good;
+
+	if (strchr("oxX", spec->conversion) != NULL && v.len <= PYNUMBER_DIGITS_MAX)
+		pyformat_spend(bounds, v.len * v.len / RADIX_WORK_DIVISOR);
+	else if (v.type == VALUE_NUMBER && !value_is_integer(v))
+		pyformat_spend(bounds, FLOAT_WORK);
 
 	switch (spec->conversion) {
 	case 'o': good = pynumber_radix(out, v, 3); break;
@@ -146,32 +162,35 @@ convert_integer(struct buf *out, const struct pyformat_spec *spec, struct value 
 	digits = out->len - start - (out->data[start] == '-');
 	if (spec->precision > 0 && (size_t)spec->precision > digits)
 		zeros = (size_t)spec->precision - digits;
-	return lay_out(out, start, spec, zeros, end);
+	return lay_out(out, start, spec, zeros, bounds->end);
 }
 
 static enum pyformat_status
-convert_float(struct buf *out, const struct pyformat_spec *spec, struct value v, size_t end)
+convert_float(struct buf *out, const struct pyformat_spec *spec, struct value v,
+    struct pyformat_bounds *bounds)
 {
 	bool alternate = (spec->flags & PYFORMAT_ALTERNATE) != 0;
 	size_t start = out->len, precision = spec->precision < 0 ? 6 : (size_t)spec->precision;
 	bool general = spec->conversion == 'g' || spec->conversion == 'G';
+	size_t digits = precision < PYNUMBER_PRECISION_MAX ? precision : PYNUMBER_PRECISION_MAX;
 	double d;
 
+	pyformat_spend(bounds, FLOAT_WORK);
+	if (digits > FLOAT_PRECISION_FREE)
+		pyformat_spend(bounds, (digits - FLOAT_PRECISION_FREE) * FLOAT_DIGIT_WORK);
 	if (!pynumber_double(v, &d))
 		return PYFORMAT_RAISES;
 	/* %g alone leaves the zeros at the end away; see before they are made. */
-	if (isfinite(d) && (!general || alternate) && precision > end - start)
+	if (isfinite(d) && (!general || alternate) && precision > bounds->end - start)
 		return PYFORMAT_TOO_LARGE;
 	pynumber_float(out, d, spec->conversion, alternate, precision);
-	return out->failed ? PYFORMAT_OK : lay_out(out, start, spec, 0, end);
+	return out->failed ? PYFORMAT_OK : lay_out(out, start, spec, 0, bounds->end);
 }
 
 enum pyformat_status
 pyformat_convert_within(struct buf *out, const struct pyformat_spec *spec, struct value v,
     struct pyformat_bounds *bounds)
 {
-	if (bounds->work > bounds->work_max)
-		return PYFORMAT_TOO_LARGE;
 	switch (spec->conversion) {
 	case 's':
 	case 'r':
@@ -182,13 +201,13 @@ pyformat_convert_within(struct buf *out, const struct pyformat_spec *spec, struc
 	case 'u':
 	case 'o':
 	case 'x':
-	case 'X': return convert_integer(out, spec, v, bounds->end);
+	case 'X': return convert_integer(out, spec, v, bounds);
 	case 'e':
 	case 'E':
 	case 'f':
 	case 'F':
 	case 'g':
-	case 'G': return convert_float(out, spec, v, bounds->end);
+	case 'G': return convert_float(out, spec, v, bounds);
 	default: return PYFORMAT_RAISES;
 	}
 }
@@ -196,7 +215,7 @@ pyformat_convert_within(struct buf *out, const struct pyformat_spec *spec, struc
 enum pyformat_status
 pyformat_convert(struct buf *out, const struct pyformat_spec *spec, struct value v, size_t limit)
 {
-	struct pyformat_bounds bounds = pyformat_bounds(out, limit);
+	struct pyformat_bounds bounds = pyformat_bounds(out, limit, SIZE_MAX);
 
 	return pyformat_convert_within(out, spec, v, &bounds);
 }

@@ -6,22 +6,25 @@
 
 #include <stdint.h>
 
-#define PYFORMAT_CONVERSIONS "diouxXeEfFgGcrsa"
-
 /* How far a result may go. */
 struct pyformat_bounds {
-	size_t end;	 /* out->len may not pass it */
-	size_t work;	 /* bytes of values read so far */
-	size_t work_max; /* that may be read */
+	size_t end;  /* out->len may not pass it */
+	size_t work; /* that is left; pyformat.h says in what */
 };
 
-/* The bounds of a result of `limit` bytes behind what is in out, with any work. */
+/* The bounds of a result of `limit` bytes after what is in out. */
 static inline struct pyformat_bounds
-pyformat_bounds(const struct buf *out, size_t limit)
+pyformat_bounds(const struct buf *out, size_t limit, size_t work)
 {
-	size_t end = limit < SIZE_MAX - out->len ? out->len + limit : SIZE_MAX;
+	return (struct pyformat_bounds){
+	    limit < SIZE_MAX - out->len ? out->len + limit : SIZE_MAX, work};
+}
 
-	return (struct pyformat_bounds){end, 0, SIZE_MAX};
+/* Takes n from the work that is left. */
+static inline void
+pyformat_spend(struct pyformat_bounds *b, size_t n)
+{
+	b->work -= n < b->work ? n : b->work;
 }
 
 /* pyformat_convert() within bounds that several conversions share. */

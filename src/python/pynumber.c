@@ -6,28 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/*
- * Digits behind which a double has zeros only: at most 1074 follow the point, and at most 767
- * of all are significant. printf() is asked for no more, since it would allocate for them.
- */
-/* So many digits a double holds exactly (DBL_DIG). */
-#define EXACT_DIGITS	 15
-#define FLOAT_DIGITS_MAX 1100
+/* Decimal digits that a double holds exactly (DBL_DIG). */
+#define EXACT_DIGITS 15
 
-/* Sign, 309 digits, point, FLOAT_DIGITS_MAX, exponent. */
-#define FLOAT_TEXT_MAX (FLOAT_DIGITS_MAX + 400)
+/* Sign, 309 digits, point, PYNUMBER_PRECISION_MAX, exponent. */
+#define FLOAT_TEXT_MAX (PYNUMBER_PRECISION_MAX + 400)
 
 /* Decimal digits that surely fit a uint64_t. */
 #define SMALL_DIGITS 19
 
 /* log2(10) is less than 10/3; each limb takes 32 bits. */
 #define LIMBS_MAX (PYNUMBER_DIGITS_MAX * 10 / 3 / 32 + 2)
-
-bool
-pynumber_is_index(struct value v)
-{
-	return v.type == VALUE_TRUE || v.type == VALUE_FALSE || value_is_integer(v);
-}
 
 bool
 pynumber_long(struct value v, long *n)
@@ -61,7 +50,8 @@ pynumber_double(struct value v, double *d)
 
 /*
  * The length of the text before the point, for a float such as 48.0 whose digits are few enough
- * that its integer part needs no arithmetic; 0 for any other.
+ * that its integer part needs no arithmetic; 0 for any other. It is what `msecs` always is:
+ * printf() would add 9 % to the instructions from a body to its entries.
  */
 static size_t
 plain_integer_part(struct value v)
@@ -219,10 +209,10 @@ pynumber_float(struct buf *out, double d, char conversion, bool alternate, size_
 		buf_append(out, upper ? "INF" : "inf", 3);
 		return;
 	}
-	if (precision > FLOAT_DIGITS_MAX) {
+	if (precision > PYNUMBER_PRECISION_MAX) {
 		if (alternate || (conversion != 'g' && conversion != 'G'))
-			zeros = precision - FLOAT_DIGITS_MAX;
-		precision = FLOAT_DIGITS_MAX;
+			zeros = precision - PYNUMBER_PRECISION_MAX;
+		precision = PYNUMBER_PRECISION_MAX;
 	}
 	switch (conversion) {
 	case 'f':

@@ -5,14 +5,17 @@
 #ifndef PBU_PYNUMBER_H
 #define PBU_PYNUMBER_H
 
-#include "buf.h"
-#include "record/value.h"
+#include "base/buf.h"
+#include "json/value.h"
 
 /* Digits beyond which CPython refuses to convert an int (sys.int_info.default_max_str_digits). */
 #define PYNUMBER_DIGITS_MAX 4300
 
-/* Whether it is an int, as operator.index() sees it: True and False are. */
-bool pynumber_is_index(struct value v);
+/*
+ * Digits after which a double has zeros only: at most 1074 follow the point, and at most 767 of all
+ * are significant. No more are asked of printf(), which would allocate for them.
+ */
+#define PYNUMBER_PRECISION_MAX 1100
 
 /* An int that fits a long; false when it does not, or is none. */
 bool pynumber_long(struct value v, long *n);

@@ -1,11 +1,10 @@
 #include "python/pyvalue.h"
 
 #include "python/pyunicode.h"
-#include "record/json.h"
-#include "record/text.h"
+#include "json/json.h"
+#include "json/text.h"
 
 #include <stdint.h>
-#include <stdio.h>
 
 struct writer {
 	struct buf *out;
@@ -35,8 +34,7 @@ put(struct writer *w, const char *p, size_t n)
 static void
 put_escape(struct writer *w, uint32_t c)
 {
-	char text[16];
-	int n;
+	char text[TEXT_ESCAPE_MAX], letter = 'U';
 
 	switch (c) {
 	case '\t': put(w, "\\t", 2); return;
@@ -46,12 +44,9 @@ put_escape(struct writer *w, uint32_t c)
 	case '\'': put(w, "\\'", 2); return;
 	default: break;
 	}
-	n = snprintf(text, sizeof(text),
-	    c < 0x100	  ? "\\x%02x"
-	    : c < 0x10000 ? "\\u%04x"
-			  : "\\U%08x",
-	    (unsigned)c);
-	put(w, text, (size_t)n);
+	if (c < 0x10000)
+		letter = c < 0x100 ? 'x' : 'u';
+	put(w, text, text_escape(text, letter, c));
 }
 
 /* CPython's unicode_repr(): double quotes only around what has single ones and no double. */
@@ -90,6 +85,26 @@ put_quoted(struct writer *w, const char *text, size_t len)
 	put(w, &quote, 1);
 }
 
+/* A repr() as it came; ascii() is the same with what is not ASCII escaped (PyObject_ASCII()). */
+static void
+put_literal(struct writer *w, struct value v)
+{
+	const char *at = v.text, *end = at + v.len, *run = at;
+
+	w->looked += v.len;
+	while (w->ascii && at < end && !enough(w)) {
+		const char *before = at;
+		uint32_t c = text_next(&at, end);
+
+		if (c < 0x80)
+			continue;
+		put(w, run, (size_t)(before - run));
+		put_escape(w, c);
+		run = at;
+	}
+	put(w, run, (size_t)(end - run));
+}
+
 /* As it was sent, but for what Python spells otherwise. */
 static void
 put_number(struct writer *w, struct value v)
@@ -116,6 +131,7 @@ put_repr(struct writer *w, struct value v)
 	case VALUE_TRUE: put(w, "True", 4); return;
 	case VALUE_NUMBER: put_number(w, v); return;
 	case VALUE_STRING: put_quoted(w, v.text, v.len); return;
+	case VALUE_LITERAL: put_literal(w, v); return;
 	case VALUE_ARRAY:
 	case VALUE_OBJECT: break;
 	}
@@ -125,9 +141,7 @@ put_repr(struct writer *w, struct value v)
 			put(w, ", ", 2);
 		first = false;
 		if (v.type == VALUE_OBJECT) {
-			struct value name = json_name(node);
-
-			put_quoted(w, name.text, name.len);
+			put_repr(w, json_name(node));
 			put(w, ": ", 2);
 		}
 		if (!enough(w))
@@ -154,16 +168,4 @@ void
 pyvalue_str(struct buf *out, struct value v)
 {
 	pyvalue_bounded(out, v, 's', SIZE_MAX);
-}
-
-void
-pyvalue_repr(struct buf *out, struct value v)
-{
-	pyvalue_bounded(out, v, 'r', SIZE_MAX);
-}
-
-void
-pyvalue_ascii(struct buf *out, struct value v)
-{
-	pyvalue_bounded(out, v, 'a', SIZE_MAX);
 }

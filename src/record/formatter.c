@@ -1,6 +1,7 @@
 #include "record/formatter.h"
 
-#include "record/text.h"
+#include "record/record_foreign.h"
+#include "json/text.h"
 
 #include <stdlib.h>
 
@@ -32,7 +33,7 @@ add_literal(struct formatter *f, const char *text, size_t len)
 	return true;
 }
 
-/* The conversion behind a `%`; false, and the reason in why. */
+/* The conversion after a `%`; false, and the reason in why. */
 static bool
 add_conversion(struct formatter *f, const char **at, const char *end, struct buf *why)
 {
@@ -107,18 +108,25 @@ formatter_compile(struct formatter *f, const char *format, const char *date_form
 struct record_wanted
 formatter_wanted(const struct formatter *f)
 {
-	struct record_wanted w = {RECORD_ALWAYS_WANTED, false};
+	struct record_wanted w = {RECORD_ALWAYS_WANTED, RECORD_ALWAYS_TYPED, false};
 
 	if (f->json)
-		return (struct record_wanted){UINT32_MAX, true};
+		return (struct record_wanted){UINT64_MAX, RECORD_ALWAYS_TYPED, true};
 	for (size_t i = 0; i < f->parts; i++) {
-		if (f->part[i].literal)
+		const struct formatter_part *part = &f->part[i];
+
+		if (part->literal)
 			continue;
-		if (f->part[i].field < 0)
+		if (part->field < 0) {
 			w.others = true;
-		else
-			w.fields |= 1U << f->part[i].field;
+			continue;
+		}
+		w.fields |= RECORD_BIT(part->field);
+		/* Text of anything can be shown, as Python's %s does. */
+		if (strchr("rsa", part->spec.conversion) == NULL)
+			w.typed |= RECORD_BIT(part->field);
 	}
+	w.fields |= record_foreign_sources(w.fields);
 	return w;
 }
 

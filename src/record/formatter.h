@@ -5,7 +5,7 @@
 #ifndef PBU_FORMATTER_H
 #define PBU_FORMATTER_H
 
-#include "buf.h"
+#include "base/buf.h"
 #include "python/pyformat.h"
 #include "record/record.h"
 

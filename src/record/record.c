@@ -1,200 +1,161 @@
 #include "record/record.h"
 
-#include "level.h"
-#include "record/json.h"
+#include "base/level.h"
+#include "record/record_foreign.h"
 #include "record/timestamp.h"
+#include "json/json.h"
 
-#include <stdint.h>
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 
-/* What a field may be. Every kind but ANY and LINES may be null. */
-enum kind { ANY, STRING, INTEGER, NUMBER, LINES, OURS };
+/* What a field may be; any may be null. LINES: a string, a list of lines, or a boolean, that only
+ * says whether there are some. OURS: the server's own, what a client sends is ignored. */
+enum kind { ANY, STRING, LINES, INTEGER, NUMBER, OURS };
+
+static const char *const must_be[] = {
+    [STRING] = "must be a string",
+    [LINES] = "must be a string or a list of lines",
+    [INTEGER] = "must be an integer",
+    [NUMBER] = "must be a finite number",
+};
 
 static const struct {
 	const char *name;
 	enum kind kind;
 	bool null_is_absent;
 } fields[FIELD_COUNT] = {
-    [FIELD_NAME] = {"name", STRING, true},
-    [FIELD_MSG] = {"msg", ANY, false},
-    [FIELD_ARGS] = {"args", ANY, false},
-    [FIELD_LEVELNAME] = {"levelname", STRING, true},
-    [FIELD_LEVELNO] = {"levelno", INTEGER, true},
-    [FIELD_PATHNAME] = {"pathname", STRING, false},
-    [FIELD_FILENAME] = {"filename", STRING, false},
-    [FIELD_MODULE] = {"module", STRING, false},
-    [FIELD_EXC_INFO] = {"exc_info", ANY, false},
-    [FIELD_EXC_TEXT] = {"exc_text", STRING, false},
-    [FIELD_STACK_INFO] = {"stack_info", STRING, false},
-    [FIELD_LINENO] = {"lineno", INTEGER, false},
-    [FIELD_FUNCNAME] = {"funcName", STRING, false},
-    [FIELD_CREATED] = {"created", NUMBER, true},
-    [FIELD_MSECS] = {"msecs", NUMBER, true},
-    [FIELD_RELATIVECREATED] = {"relativeCreated", NUMBER, false},
-    [FIELD_THREAD] = {"thread", INTEGER, false},
-    [FIELD_THREADNAME] = {"threadName", STRING, false},
-    [FIELD_PROCESSNAME] = {"processName", STRING, false},
-    [FIELD_PROCESS] = {"process", INTEGER, false},
-    [FIELD_TASKNAME] = {"taskName", STRING, false},
-    [FIELD_MESSAGE] = {"message", ANY, true},
-    [FIELD_ASCTIME] = {"asctime", ANY, false},
-    [FIELD_TRACE] = {"trace", LINES, false},
-    [FIELD_REMOTE_ADDR] = {"remote_addr", OURS, false},
-    [FIELD_RECEIVED] = {"received", OURS, false},
+#define ROW(field, name, kind, null_is_absent) {name, kind, null_is_absent},
+    RECORD_FIELDS(ROW)
+#undef ROW
 };
 
-/* By the length, so that each comparison is of a constant length: an instruction or two. */
+_Static_assert(FIELD_COUNT <= 64, "record_fields has a bit for each");
+
+/* Lengths first: all of them are constants, so that this takes some 3 ns a name. */
 int
 record_field(const char *name, size_t len)
 {
-#define NAMED(literal, field)                                                                      \
-	if (memcmp(name, literal, sizeof(literal) - 1) == 0)                                       \
-	return field
-
-	switch (len) {
-	case 3: NAMED("msg", FIELD_MSG); break;
-	case 4:
-		NAMED("name", FIELD_NAME);
-		NAMED("args", FIELD_ARGS);
-		break;
-	case 5:
-		NAMED("msecs", FIELD_MSECS);
-		NAMED("trace", FIELD_TRACE);
-		break;
-	case 6:
-		NAMED("module", FIELD_MODULE);
-		NAMED("lineno", FIELD_LINENO);
-		NAMED("thread", FIELD_THREAD);
-		break;
-	case 7:
-		NAMED("levelno", FIELD_LEVELNO);
-		NAMED("created", FIELD_CREATED);
-		NAMED("process", FIELD_PROCESS);
-		NAMED("message", FIELD_MESSAGE);
-		NAMED("asctime", FIELD_ASCTIME);
-		break;
-	case 8:
-		NAMED("pathname", FIELD_PATHNAME);
-		NAMED("filename", FIELD_FILENAME);
-		NAMED("exc_info", FIELD_EXC_INFO);
-		NAMED("exc_text", FIELD_EXC_TEXT);
-		NAMED("funcName", FIELD_FUNCNAME);
-		NAMED("taskName", FIELD_TASKNAME);
-		NAMED("received", FIELD_RECEIVED);
-		break;
-	case 9: NAMED("levelname", FIELD_LEVELNAME); break;
-	case 10:
-		NAMED("stack_info", FIELD_STACK_INFO);
-		NAMED("threadName", FIELD_THREADNAME);
-		break;
-	case 11:
-		NAMED("processName", FIELD_PROCESSNAME);
-		NAMED("remote_addr", FIELD_REMOTE_ADDR);
-		break;
-	case 15: NAMED("relativeCreated", FIELD_RELATIVECREATED); break;
-	default: break;
-	}
-#undef NAMED
+#define FIND(field, text, kind, null_is_absent)                                                    \
+	if (len == sizeof(text) - 1 && memcmp(name, text, len) == 0)                               \
+		return FIELD_##field;
+	RECORD_FIELDS(FIND)
+#undef FIND
 	return -1;
 }
 
+/*
+ * Whether CPython reads a NUMBER as an int, or as a float that is finite: 1e400 is not, no more
+ * than Infinity, and logging could not print it.
+ */
 static bool
 is_finite(struct value v)
 {
 	char last = v.text[v.len - 1];
+	const char *exponent;
 
-	return last != 'N' && last != 'y'; /* NaN, Infinity */
+	if (last == 'N' || last == 'y') /* NaN, Infinity */
+		return false;
+	exponent = memchr(v.text, 'e', v.len);
+	if (exponent == NULL)
+		exponent = memchr(v.text, 'E', v.len);
+	/* So short, only an exponent makes it larger than a double. */
+	if (v.len < DBL_MAX_10_EXP && (exponent == NULL || exponent[1] == '-'))
+		return true;
+	return value_is_integer(v) || isfinite(strtod(v.text, NULL));
 }
 
-/* Why the value can't be that field's, or NULL. */
-static const char *
-check(enum kind kind, struct value v)
-{
-	if (v.type == VALUE_NULL)
-		return NULL;
-	switch (kind) {
-	case STRING: return v.type == VALUE_STRING ? NULL : "must be a string";
-	case INTEGER:
-		return v.type == VALUE_NUMBER && value_is_integer(v) ? NULL : "must be an integer";
-	case NUMBER: return v.type == VALUE_NUMBER && is_finite(v) ? NULL : "must be a number";
-	default: return NULL;
-	}
-}
-
-/* Whether a value as it was sent can be that field's. */
+/* Whether the value can be that of such a field. */
 static bool
-can_be(enum kind kind, const char *text, size_t len)
+fits(enum kind kind, const struct value *v)
 {
-	bool digit = (text[0] >= '0' && text[0] <= '9') ||
-		     (text[0] == '-' && len > 1 && text[1] >= '0' && text[1] <= '9');
-
-	if (text[0] == 'n') /* null */
+	if (v->type == VALUE_NULL)
 		return true;
 	switch (kind) {
-	case STRING: return text[0] == '"';
-	case INTEGER:
-		for (size_t i = 1; digit && i < len; i++)
-			digit = text[i] >= '0' && text[i] <= '9';
-		return digit;
-	case NUMBER: return digit;
+	case STRING: return v->type == VALUE_STRING;
+	case LINES: return v->type != VALUE_NUMBER && v->type != VALUE_OBJECT;
+	case INTEGER: return value_is_integer(*v);
+	case NUMBER: return v->type == VALUE_NUMBER && is_finite(*v);
 	default: return true;
 	}
 }
 
 bool
-record_skip(void *context, const char *name, size_t name_len, const char *value, size_t value_len)
+record_fits(enum field field, const struct value *v)
 {
-	struct record_skipping *s = context;
-	int f;
+	return fits(fields[field].kind, v);
+}
 
-	if (name == NULL) {
-		s->kept = ~0U; /* it may be any of them */
-		return false;
-	}
-	f = record_field(name, name_len);
-	if (f < 0)
-		return !s->wanted.others;
-	if (!can_be(fields[f].kind, value, value_len))
-		s->kept |= 1U << f;
-	return ((s->wanted.fields | s->kept) & 1U << f) == 0;
+const char *
+record_field_name(enum field field)
+{
+	return fields[field].name;
+}
+
+bool
+record_skip(const void *context, const char *name, size_t name_len, const struct value *v)
+{
+	const struct record_wanted *wanted = context;
+	int f = record_field(name, name_len);
+
+	(void)v;
+	return f < 0 ? !wanted->others : (wanted->fields & RECORD_BIT(f)) == 0;
 }
 
 static bool
-refuse(struct record_error *e, const char *field, const char *what)
+refuse(struct record_error *e, int field)
 {
-	e->field = field;
-	e->what = what;
+	e->field = fields[field].name;
+	e->what = must_be[fields[field].kind];
 	return false;
 }
 
+/* Fills the fields in from the members of an object; those of `typed` whose type is wrong come into
+ * *wrong, or, where every entry needs them, are refused. */
 static bool
-read_members(struct record *r, struct record_error *e)
+read_members(struct record *r, struct value object, record_fields typed, record_fields *wrong,
+    struct record_error *e)
 {
-	const struct json_node *node = json_as_sent(r->object);
-	uint32_t seen = 0; /* a bit for each field */
+	const struct json_node *node = json_as_sent(object);
 	struct value name, v;
 
 	while (node != NULL) {
 		int f;
 
-		node = json_read_member(node, &name, &v);
+		name = json_name(node);
+		v = json_value(node);
+		node = json_next(node);
 		f = record_field(name.text, name.len);
-		if (f >= 0) {
-			r->field[f] = v; /* the last of a name counts */
-			seen |= (uint32_t)1 << f;
+		if (f < 0 || fields[f].kind == OURS)
+			continue;
+		if ((typed & RECORD_BIT(f)) != 0 && !fits(fields[f].kind, &v)) {
+			if ((RECORD_ALWAYS_TYPED & RECORD_BIT(f)) != 0)
+				return refuse(e, f);
+			*wrong |= RECORD_BIT(f);
 		}
+		if (v.type == VALUE_NULL && fields[f].null_is_absent)
+			v.type = VALUE_ABSENT;
+		r->field[f] = v; /* the last of a name counts */
 	}
-	for (; seen != 0; seen &= seen - 1) {
-		int f = __builtin_ctz(seen);
-		struct value *sent = &r->field[f];
-		const char *what = check(fields[f].kind, *sent);
+	return true;
+}
 
-		if (what != NULL)
-			return refuse(e, fields[f].name, what);
-		if (fields[f].kind == OURS ||
-		    (sent->type == VALUE_NULL && fields[f].null_is_absent))
-			sent->type = VALUE_ABSENT;
-	}
+/* The object whose members are the record's: in what loguru's serialize=True makes, one inside. */
+static bool
+read_object(struct record *r, record_fields typed, record_fields *wrong, struct record_error *e)
+{
+	struct value text;
+
+	if (!read_members(r, r->object, typed, wrong, e))
+		return false;
+	if (!record_is_wrapped(r))
+		return true;
+	text = r->field[FIELD_TEXT];
+	r->object = r->field[FIELD_RECORD];
+	memset(r->field, 0, sizeof(r->field));
+	if (!read_members(r, r->object, typed, wrong, e))
+		return false;
+	r->field[FIELD_TEXT] = text; /* which the object has not */
 	return true;
 }
 
@@ -205,27 +166,53 @@ integer(struct value v)
 	return strtol(v.text, NULL, 10);
 }
 
-bool
-record_read(struct record *r, struct value object, struct record_error *e)
+static bool
+has(const struct record *r, enum field field)
+{
+	return r->field[field].type != VALUE_ABSENT;
+}
+
+/* The number of the level, unless it is another logger's, and known already. */
+static void
+find_levelno(struct record *r)
 {
 	const struct value *levelname = &r->field[FIELD_LEVELNAME];
 
-	memset(r, 0, sizeof(*r)); /* every field VALUE_ABSENT */
-	r->object = object;
-	if (!read_members(r, e))
-		return false;
-	if (r->field[FIELD_MSG].type == VALUE_ABSENT &&
-	    r->field[FIELD_MESSAGE].type == VALUE_ABSENT)
-		return refuse(e, "msg", "is missing, and so is \"message\"");
-	if (r->field[FIELD_CREATED].type != VALUE_ABSENT &&
-	    !timestamp_created(r->field[FIELD_CREATED], &r->created))
-		return refuse(e, "created", "must be within the years 1 to 9999");
-	r->levelno = -1;
-	if (r->field[FIELD_LEVELNO].type != VALUE_ABSENT)
+	if (has(r, FIELD_LEVELNO)) {
 		r->levelno = integer(r->field[FIELD_LEVELNO]);
-	else if (levelname->type != VALUE_ABSENT)
-		r->levelno = level_number_of(levelname->text, levelname->len);
-	if (r->levelno < 0 && r->field[FIELD_LEVELNO].type == VALUE_ABSENT)
+		return;
+	}
+	r->levelno =
+	    has(r, FIELD_LEVELNAME) ? level_number_of(levelname->text, levelname->len) : -1;
+	if (r->levelno < 0)
 		r->levelno = 20;
+}
+
+bool
+record_read(struct record *r, struct value object, const struct record_wanted *wanted,
+    struct record_error *e)
+{
+	record_fields wrong = 0;
+
+	memset(r, 0, offsetof(struct record, made)); /* every field VALUE_ABSENT */
+	r->object = r->sent = object;
+	if (!read_object(r, wanted->typed, &wrong, e))
+		return false;
+	find_levelno(r);
+	if (has(r, FIELD_MSG) && has(r, FIELD_LEVELNO) && has(r, FIELD_CREATED))
+		record_own(r);
+	else
+		record_foreign(r, wanted->fields);
+	wrong &= ~r->derived;
+	if (wrong != 0)
+		return refuse(e, __builtin_ctzll(wrong));
+	if (!has(r, FIELD_MSG) && !has(r, FIELD_MESSAGE)) {
+		*e = (struct record_error){"msg", "is missing, and so is \"message\""};
+		return false;
+	}
+	if (has(r, FIELD_CREATED) && !timestamp_created(r->field[FIELD_CREATED], &r->created)) {
+		*e = (struct record_error){"created", "must be within the years 1 to 9999"};
+		return false;
+	}
 	return true;
 }

@@ -1,21 +1,30 @@
 #include "record/render.h"
 
-#include "level.h"
+#include "base/clock.h"
+#include "base/level.h"
+#include "python/pybool.h"
 #include "python/pyvalue.h"
 #include "record/entry.h"
-#include "record/json.h"
+#include "record/render_exception.h"
+#include "json/json.h"
 
 #include <stdio.h>
 
 /* Buffers larger than this are given back after the record that needed them. */
 #define KEEP_BYTES (64 * 1024)
 
-static const struct value absent = {VALUE_ABSENT, NULL, 0, NULL};
+void
+render_init(struct render *r, const struct formatter *formatter, struct budget *budget)
+{
+	*r = (struct render){.formatter = formatter, .bounds = {SIZE_MAX, SIZE_MAX, SIZE_MAX}};
+	r->message.budget = r->field.budget = r->converted.budget = budget;
+}
 
 void
-render_init(struct render *r, const struct formatter *formatter, size_t message_max)
+render_begin(struct render *r, const struct render_bounds *bounds)
 {
-	*r = (struct render){.formatter = formatter, .message_max = message_max};
+	r->bounds = *bounds;
+	r->message.max = r->field.max = r->converted.max = bounds->text;
 }
 
 void
@@ -32,6 +41,7 @@ static void
 reuse(struct render *r, struct buf *b)
 {
 	r->failed = r->failed || b->failed;
+	r->over_max = r->over_max || b->over_max;
 	buf_clear(b, KEEP_BYTES);
 }
 
@@ -53,26 +63,81 @@ str(struct buf *b, struct value v)
 	return text_of(b);
 }
 
+/* Whether LOG_FORMAT shows a member, or the entry does elsewhere. */
+static bool
+is_shown(const struct render *r, const struct record *record, struct value name)
+{
+	static const record_fields elsewhere =
+	    RECORD_ALWAYS_TYPED | RECORD_BIT(FIELD_MSG) | RECORD_BIT(FIELD_MESSAGE) |
+	    RECORD_BIT(FIELD_TRACE) | RECORD_BIT(FIELD_REMOTE_ADDR) | RECORD_BIT(FIELD_RECEIVED);
+	int field = record_field(name.text, name.len);
+
+	if (field >= 0 && ((elsewhere | record->spent) & RECORD_BIT(field)) != 0)
+		return true;
+	for (size_t i = 0; i < r->formatter->parts; i++) {
+		const struct formatter_part *part = &r->formatter->part[i];
+
+		if (part->literal || part->field != field)
+			continue;
+		if (field >= 0 ||
+		    (part->len == name.len && memcmp(part->text, name.text, name.len) == 0))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * structlog's `event`, and after it its key-value pairs, which are the half of what it says, as its
+ * ConsoleRenderer prints them: key=value, by repr() where a string would not be one word.
+ */
+static struct value
+event(struct render *r, const struct record *record)
+{
+	const struct json_node *node = json_first(record->object);
+
+	pyvalue_str(&r->message, record->field[FIELD_MESSAGE]);
+	for (; node != NULL; node = json_next(node)) {
+		struct value name = json_name(node), v = json_value(node);
+		bool word = v.type == VALUE_STRING && strpbrk(v.text, " \t=\r\n\"'") == NULL;
+
+		/* What says only that there was an exception to be formatted. */
+		if (v.type != VALUE_STRING && v.type != VALUE_ARRAY && v.type != VALUE_OBJECT &&
+		    record_field(name.text, name.len) == FIELD_EXC_INFO)
+			continue;
+		if (is_shown(r, record, name))
+			continue;
+		buf_putc(&r->message, ' ');
+		buf_append(&r->message, name.text, name.len);
+		buf_putc(&r->message, '=');
+		pyvalue_bounded(&r->message, v, word ? 's' : 'r', SIZE_MAX);
+	}
+	return text_of(&r->message);
+}
+
 /* The message of a record; *formatted tells whether Python would have made it too. */
 static struct value
 message(struct render *r, const struct record *record, bool *formatted)
 {
 	struct value args = record->field[FIELD_ARGS], msg;
 
-	reuse(r, &r->message);
-	reuse(r, &r->field);
 	*formatted = true;
+	if (record->event && !r->formatter->json)
+		return event(r, record);
 	if (record->field[FIELD_MESSAGE].type != VALUE_ABSENT)
 		return str(&r->message, record->field[FIELD_MESSAGE]);
-	if (!value_truthy(args))
+	if (!pybool(args))
 		return str(&r->message, record->field[FIELD_MSG]);
 	msg = str(&r->field, record->field[FIELD_MSG]);
-	if (pyformat_percent(&r->message, msg, args, r->message_max) != PYFORMAT_OK) {
+	if (pyformat_percent(&r->message, msg, args, r->bounds.message, &r->bounds.work) !=
+	    PYFORMAT_OK) {
 		*formatted = false;
 		reuse(r, &r->message);
 		buf_append(&r->message, msg.text, msg.len);
 		buf_puts(&r->message, " args=");
-		json_write(&r->message, args, false);
+		if (args.type == VALUE_LITERAL)
+			buf_append(&r->message, args.text, args.len);
+		else
+			json_write(&r->message, args, false);
 	}
 	return text_of(&r->message);
 }
@@ -89,22 +154,22 @@ write_asctime(struct render *r, const struct record *record, const struct render
 	char number[16];
 
 	timestamp_local(out, &r->seconds, r->formatter->date_format,
-	    sent ? record->created : (time_t)(arrival->time / TIMESTAMP_NS));
+	    sent ? record->created : (time_t)(arrival->time / CLOCK_NS_PER_SECOND));
 	if (r->formatter->date_format != NULL)
 		return;
 	if (msecs.type == VALUE_ABSENT) {
 		snprintf(number, sizeof(number), "%d",
 		    sent ? timestamp_msecs(record->field[FIELD_CREATED])
-			 : (int)(arrival->time % TIMESTAMP_NS / 1000000));
+			 : (int)(arrival->time % CLOCK_NS_PER_SECOND / 1000000));
 		msecs = value_number(number);
 	}
 	buf_putc(out, ',');
-	pyformat_convert(out, &three_digits, msecs, r->message_max);
+	pyformat_convert(out, &three_digits, msecs, r->bounds.text);
 }
 
-/* A tuple's repr(): record.args is a tuple where JSON has a list. */
+/* record.args is a tuple where JSON has a list: its repr(), or ascii(), as the conversion says. */
 static void
-write_tuple(struct buf *out, struct value list)
+write_tuple(struct buf *out, struct value list, char conversion)
 {
 	const struct json_node *node = json_first(list);
 	size_t n = 0;
@@ -113,7 +178,7 @@ write_tuple(struct buf *out, struct value list)
 	for (; node != NULL; node = json_next(node)) {
 		if (n++ > 0)
 			buf_puts(out, ", ");
-		pyvalue_repr(out, json_value(node));
+		pyvalue_bounded(out, json_value(node), conversion == 'a' ? 'a' : 'r', SIZE_MAX);
 	}
 	buf_puts(out, n == 1 ? ",)" : ")");
 }
@@ -123,7 +188,7 @@ static struct value
 default_value(
     struct render *r, const struct record *record, const struct render_arrival *arrival, int field)
 {
-	long long micros = (long long)(arrival->time % TIMESTAMP_NS / 1000);
+	long long micros = (long long)(arrival->time % CLOCK_NS_PER_SECOND / 1000);
 	char name[64];
 
 	switch (field) {
@@ -133,8 +198,8 @@ default_value(
 		return text_of(&r->field);
 	case FIELD_LEVELNO: buf_printf(&r->field, "%ld", record->levelno); break;
 	case FIELD_CREATED:
-		buf_printf(
-		    &r->field, "%lld.%06lld", (long long)(arrival->time / TIMESTAMP_NS), micros);
+		buf_printf(&r->field, "%lld.%06lld",
+		    (long long)(arrival->time / CLOCK_NS_PER_SECOND), micros);
 		/* As Python prints a float. */
 		while (r->field.len > 2 && r->field.data[r->field.len - 1] == '0' &&
 		       r->field.data[r->field.len - 2] != '.')
@@ -146,23 +211,28 @@ default_value(
 			? timestamp_msecs(record->field[FIELD_CREATED])
 			: (int)(micros / 1000));
 		break;
-	default: return absent;
+	default: return value_absent;
 	}
 	/* A number's text is read with strtod(), which wants its end marked. */
 	buf_putc(&r->field, '\0');
 	if (r->field.failed)
-		return absent;
+		return value_absent;
 	return value_number(r->field.data);
 }
 
+/* The value of a field; *spec becomes how it is to be converted. */
 static struct value
 field_value(struct render *r, const struct record *record, const struct render_arrival *arrival,
-    const struct formatter_part *part, struct value msg)
+    const struct formatter_part *part, struct value msg, struct pyformat_spec *spec)
 {
 	struct value v;
 
 	switch (part->field) {
-	case -1: return json_member(record->object, part->text, part->len);
+	case -1:
+		v = json_member(record->object, part->text, part->len);
+		if (v.type == VALUE_ABSENT && record->extra.type == VALUE_OBJECT)
+			v = json_member(record->extra, part->text, part->len);
+		return v;
 	case FIELD_MESSAGE: return msg;
 	case FIELD_REMOTE_ADDR: return arrival->remote_addr;
 	default: break;
@@ -180,16 +250,20 @@ field_value(struct render *r, const struct record *record, const struct render_a
 	if (v.type == VALUE_ABSENT)
 		return default_value(r, record, arrival, part->field);
 	if (part->field == FIELD_ARGS && v.type == VALUE_ARRAY) {
-		write_tuple(&r->field, v);
+		write_tuple(&r->field, v, spec->conversion);
+		if (spec->conversion == 'a' || spec->conversion == 'r')
+			spec->conversion = 's'; /* which it is already */
 		return text_of(&r->field);
 	}
 	return v;
 }
 
 static void
-write_part(struct render *r, const struct formatter_part *part, struct value v, struct entry *e)
+write_field(struct render *r, const struct record *record, const struct render_arrival *arrival,
+    const struct formatter_part *part, struct value msg, struct entry *e)
 {
 	struct pyformat_spec spec = part->spec;
+	struct value v = field_value(r, record, arrival, part, msg, &spec);
 
 	if (v.type == VALUE_ABSENT) {
 		v = value_string("-");
@@ -201,27 +275,24 @@ write_part(struct render *r, const struct formatter_part *part, struct value v, 
 		return;
 	}
 	reuse(r, &r->converted);
-	if (pyformat_convert(&r->converted, &spec, v, r->message_max) != PYFORMAT_OK) {
+	/* Once a field and record: its work is bounded by what was sent. */
+	if (pyformat_convert(&r->converted, &spec, v, r->bounds.text) != PYFORMAT_OK) {
 		/* Python would have lost the record over this field: show it as it is. */
 		spec.conversion = 's';
 		spec.precision = -1;
 		reuse(r, &r->converted);
-		pyformat_convert(&r->converted, &spec, v, r->message_max);
+		pyformat_convert(&r->converted, &spec, v, r->bounds.text);
 	}
-	if (r->converted.failed)
-		e->out->failed = true;
 	entry_text(e, r->converted.data, r->converted.len);
 }
 
 /* --- what follows the line --- */
 
 static void
-write_block(struct entry *e, struct value text)
+write_block(struct render *r, struct entry *e, struct value v)
 {
-	if (text.type != VALUE_STRING || text.len == 0)
-		return;
-	entry_break(e);
-	entry_text(e, text.text, text.len);
+	reuse(r, &r->field);
+	render_exception(e, v, &r->field);
 }
 
 /* `trace`, from the pbu client: a list of lines. Of another type it is somebody's own field. */
@@ -231,7 +302,8 @@ write_trace(struct render *r, struct entry *e, struct value trace)
 	const struct json_node *node;
 
 	if (trace.type != VALUE_ARRAY) {
-		write_block(e, trace);
+		if (trace.type == VALUE_STRING)
+			write_block(r, e, trace);
 		return;
 	}
 	node = json_first(trace);
@@ -263,11 +335,13 @@ write_text(struct render *r, const struct record *record, const struct render_ar
 		if (part->literal)
 			entry_text(&e, part->text, part->len);
 		else
-			write_part(r, part, field_value(r, record, arrival, part, msg), &e);
+			write_field(r, record, arrival, part, msg, &e);
 	}
 	write_trace(r, &e, record->field[FIELD_TRACE]);
-	write_block(&e, record->field[FIELD_EXC_TEXT]);
-	write_block(&e, record->field[FIELD_STACK_INFO]);
+	if (record->exception.type != VALUE_ABSENT)
+		write_block(r, &e, record->exception);
+	if (record->stack.type != VALUE_ABSENT)
+		write_block(r, &e, record->stack);
 	entry_end(&e);
 }
 
@@ -287,11 +361,14 @@ static void
 write_json(struct render *r, const struct record *record, const struct render_arrival *arrival,
     struct value msg, struct buf *out)
 {
+	/* Had from other loggers' fields, so that whoever reads the file finds them by one name. */
+	static const enum field named[] = {FIELD_LEVELNAME, FIELD_NAME, FIELD_CREATED};
+	record_fields left = record->derived;
 	const struct json_node *node;
 	bool message_written = false;
 
 	buf_putc(out, '{');
-	for (node = json_first(record->object); node != NULL; node = json_next(node)) {
+	for (node = json_first(record->sent); node != NULL; node = json_next(node)) {
 		struct value name = json_name(node), v = json_value(node);
 		int f = record_field(name.text, name.len);
 
@@ -301,10 +378,22 @@ write_json(struct render *r, const struct record *record, const struct render_ar
 			message_written = true;
 			v = msg;
 		}
+		if (f == FIELD_LEVELNAME || f == FIELD_NAME || f == FIELD_CREATED) {
+			v = v.type == VALUE_NULL && (left & RECORD_BIT(f)) != 0 ? record->field[f]
+										: v;
+			left &= ~RECORD_BIT(f);
+		}
 		write_member(out, name.text, name.len, v);
 	}
 	if (!message_written)
 		write_member(out, "message", 7, msg);
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+		const char *name = record_field_name(named[i]);
+
+		if ((left & RECORD_BIT(named[i])) != 0 &&
+		    record->field[named[i]].type != VALUE_ABSENT)
+			write_member(out, name, strlen(name), record->field[named[i]]);
+	}
 	if (arrival->remote_addr.type == VALUE_STRING)
 		write_member(out, "remote_addr", 11, arrival->remote_addr);
 	reuse(r, &r->field);
@@ -320,17 +409,17 @@ render_record(struct render *r, const struct record *record, const struct render
 	struct value msg;
 	bool formatted;
 
-	reuse(r, &r->converted);
-	reuse(r, &r->field);
-	reuse(r, &r->message);
-	r->failed = false;
+	r->failed = r->over_max = false;
 	msg = message(r, record, &formatted);
 
 	if (r->formatter->json)
 		write_json(r, record, arrival, msg, out);
 	else
 		write_text(r, record, arrival, msg, out);
-	if (r->failed || r->message.failed || r->field.failed || r->converted.failed)
-		out->failed = true;
+	reuse(r, &r->message);
+	reuse(r, &r->field);
+	reuse(r, &r->converted);
+	out->failed = out->failed || r->failed;
+	out->over_max = out->over_max || r->over_max;
 	return formatted;
 }

@@ -1,6 +1,7 @@
 #include "record/timestamp.h"
 
-#include "record/text.h"
+#include "base/clock.h"
+#include "json/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,20 +13,11 @@
 /* strftime() can't tell an empty result from a too small buffer; Python stops here too. */
 #define STRFTIME_GROWTH 256
 
-int64_t
-timestamp_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * TIMESTAMP_NS + ts.tv_nsec;
-}
-
 /* The format is the operator's own, so that a warning about it here would help nobody. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 static void
-custom(struct buf *text, const char *format, const struct tm *tm)
+put_time(struct buf *text, const char *format, const struct tm *tm)
 {
 	size_t most = (strlen(format) + 1) * STRFTIME_GROWTH;
 
@@ -47,27 +39,6 @@ custom(struct buf *text, const char *format, const struct tm *tm)
 }
 #pragma GCC diagnostic pop
 
-static void
-two_digits(char *at, int n)
-{
-	at[0] = (char)('0' + n / 10 % 10);
-	at[1] = (char)('0' + n % 10);
-}
-
-static void
-standard(struct buf *text, const struct tm *tm)
-{
-	char s[] = "-00-00 00:00:00";
-
-	two_digits(s + 1, tm->tm_mon + 1);
-	two_digits(s + 4, tm->tm_mday);
-	two_digits(s + 7, tm->tm_hour);
-	two_digits(s + 10, tm->tm_min);
-	two_digits(s + 13, tm->tm_sec);
-	/* As glibc's %Y: no zeros before a year of three digits. */
-	buf_printf(text, "%d%s", tm->tm_year + 1900, s);
-}
-
 void
 timestamp_local(struct buf *out, struct timestamp_cache *cache, const char *format, time_t second)
 {
@@ -80,10 +51,7 @@ timestamp_local(struct buf *out, struct timestamp_cache *cache, const char *form
 			buf_printf(out, "%lld", (long long)second);
 			return;
 		}
-		if (format != NULL)
-			custom(&cache->text, format, &tm);
-		else
-			standard(&cache->text, &tm);
+		put_time(&cache->text, format != NULL ? format : "%Y-%m-%d %H:%M:%S", &tm);
 		cache->second = second;
 		cache->valid = !cache->text.failed;
 		out->failed = out->failed || cache->text.failed;
@@ -94,18 +62,19 @@ timestamp_local(struct buf *out, struct timestamp_cache *cache, const char *form
 void
 timestamp_utc(struct buf *out, int64_t nanoseconds)
 {
-	time_t second = (time_t)(nanoseconds / TIMESTAMP_NS);
+	time_t second = (time_t)(nanoseconds / CLOCK_NS_PER_SECOND);
 	struct tm tm;
 
 	gmtime_r(&second, &tm);
 	buf_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
 	    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-	    (int)(nanoseconds % TIMESTAMP_NS / 1000000));
+	    (int)(nanoseconds % CLOCK_NS_PER_SECOND / 1000000));
 }
 
 /*
- * The whole seconds of a text such as 1795387123.048945, without strtod(): up to 10 digits, and a
- * fraction whose first six digits are not all 9, so that no rounding can carry into the seconds.
+ * The whole seconds of a text such as 1795387123.048945, without strtod(), which would add 4 % to
+ * the instructions from a body to its entries: up to 10 digits, and a fraction whose first six
+ * digits are not all 9, so that no rounding can carry into the seconds.
  */
 static bool
 plain_seconds(const char *text, time_t *second)

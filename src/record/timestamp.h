@@ -2,23 +2,19 @@
 #ifndef PBU_TIMESTAMP_H
 #define PBU_TIMESTAMP_H
 
-#include "buf.h"
-#include "record/value.h"
+#include "base/buf.h"
+#include "json/value.h"
 
 #include <stdint.h>
 #include <time.h>
 
-#define TIMESTAMP_NS 1000000000
-
-/* The last second that was formatted: records come in bunches of the same second. */
+/* The last second that was formatted: records come in bunches of the same second, and a tenth of
+ * the instructions from a body to its entries would go into this. */
 struct timestamp_cache {
 	time_t second;
 	bool valid;
 	struct buf text;
 };
-
-/* CLOCK_REALTIME in nanoseconds since the epoch. */
-int64_t timestamp_now(void);
 
 /*
  * Appends a second in local time by a strftime format; NULL means Python's default,

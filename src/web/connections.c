@@ -2,187 +2,192 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
-/* The lower bits of a state; the generation is above them. A free place counts as TAKEN. */
-enum { IDLE, TAKEN, TAKEN_AND_MORE };
-
-#define STATE_BITS 2
-#define STATE_MASK 3
-
-static uint64_t
-state_of(uint32_t generation, unsigned what)
-{
-	return (uint64_t)generation << STATE_BITS | what;
-}
-
-static uint32_t
-generation_of(uint64_t state)
-{
-	return (uint32_t)(state >> STATE_BITS);
-}
+/*
+ * What the state of a connection says. Each release takes one off: after TAKEN_AND_MORE the thread
+ * looks once more for what has come, and after TAKEN_AND_END twice, as the peer's end may have come
+ * together with a request.
+ */
+enum { CLOSED, FREE, TAKEN, TAKEN_AND_MORE, TAKEN_AND_END };
 
 void
-connections_init(struct connections *cs)
+connections_init(struct connections *cs, unsigned places)
 {
+	*cs = (struct connections){.places = places};
+	for (int i = 0; i < CONNECTION_LISTS; i++)
+		TAILQ_INIT(&cs->list[i]);
 	pthread_mutex_init(&cs->lock, NULL);
-	cs->free = NULL;
-	cs->count = 0;
-	for (int i = 0; i < CONNECTIONS_CHUNKS; i++)
-		atomic_init(&cs->chunk[i], NULL);
 }
 
 void
 connections_free(struct connections *cs)
 {
-	for (int i = 0; i < CONNECTIONS_CHUNKS; i++) {
-		struct connection *chunk = atomic_load(&cs->chunk[i]);
+	struct connection *c;
 
-		for (int j = 0; chunk != NULL && j < CONNECTIONS_CHUNK; j++) {
-			if (chunk[j].fcgi != NULL)
-				fcgi_connection_free(chunk[j].fcgi);
-		}
-		free(chunk);
+	for (int i = 0; i < CONNECTION_CLOSED; i++) {
+		while ((c = TAILQ_FIRST(&cs->list[i])) != NULL)
+			connections_close(cs, c);
+	}
+	while ((c = TAILQ_FIRST(&cs->list[CONNECTION_CLOSED])) != NULL) {
+		TAILQ_REMOVE(&cs->list[CONNECTION_CLOSED], c, links);
+		free(c);
 	}
 	pthread_mutex_destroy(&cs->lock);
 }
 
-/* A place that is free, made if need be; under the lock. */
-static struct connection *
-free_place(struct connections *cs)
-{
-	struct connection *c = cs->free, *chunk;
-
-	if (c != NULL) {
-		cs->free = c->next;
-		return c;
-	}
-	if (cs->count % CONNECTIONS_CHUNK == 0) {
-		if (cs->count == CONNECTIONS_CHUNK * CONNECTIONS_CHUNKS) {
-			errno = ENFILE;
-			return NULL;
-		}
-		chunk = calloc(CONNECTIONS_CHUNK, sizeof(*chunk));
-		if (chunk == NULL)
-			return NULL;
-		atomic_store_explicit(
-		    &cs->chunk[cs->count / CONNECTIONS_CHUNK], chunk, memory_order_release);
-	}
-	chunk =
-	    atomic_load_explicit(&cs->chunk[cs->count / CONNECTIONS_CHUNK], memory_order_relaxed);
-	c = &chunk[cs->count % CONNECTIONS_CHUNK];
-	c->index = cs->count++;
-	atomic_init(&c->state, state_of(0, TAKEN));
-	return c;
-}
-
+/* Under the lock. */
 static void
-put_back(struct connections *cs, struct connection *c)
+move(struct connections *cs, struct connection *c, enum connection_waits waits)
 {
-	pthread_mutex_lock(&cs->lock);
-	c->next = cs->free;
-	cs->free = c;
-	pthread_mutex_unlock(&cs->lock);
+	TAILQ_REMOVE(&cs->list[c->waits], c, links);
+	TAILQ_INSERT_TAIL(&cs->list[waits], c, links);
+	c->waits = waits;
 }
 
 struct connection *
-connections_open(struct connections *cs, int fd, size_t body_max, uint64_t *token)
+connections_open(struct connections *cs, int fd, const struct app *app)
 {
 	struct connection *c;
-	uint32_t generation;
 
 	pthread_mutex_lock(&cs->lock);
-	c = free_place(cs);
+	c = TAILQ_FIRST(&cs->list[CONNECTION_CLOSED]);
+	if (c != NULL)
+		TAILQ_REMOVE(&cs->list[CONNECTION_CLOSED], c, links);
 	pthread_mutex_unlock(&cs->lock);
-	if (c == NULL)
+	if (c == NULL && (c = calloc(1, sizeof(*c))) == NULL)
 		return NULL;
-	c->fcgi = fcgi_connection_new(fd, body_max);
-	if (c->fcgi == NULL) {
-		put_back(cs, c);
-		errno = ENOMEM;
-		return NULL;
-	}
-	fcgi_ticket(c->fcgi)->owner = c;
-	generation = generation_of(atomic_load_explicit(&c->state, memory_order_relaxed));
-	*token = (uint64_t)generation << 32 | c->index;
-	atomic_store_explicit(&c->state, state_of(generation, IDLE), memory_order_release);
-	return c;
+	c->fcgi = fcgi_connection_new(fd, app, c);
+	c->fd = fd;
+	c->waits = c->fcgi != NULL ? CONNECTION_IDLE : CONNECTION_CLOSED;
+	if (c->fcgi != NULL)
+		atomic_store_explicit(&c->state, TAKEN, memory_order_relaxed);
+	pthread_mutex_lock(&cs->lock);
+	TAILQ_INSERT_TAIL(&cs->list[c->waits], c, links);
+	pthread_mutex_unlock(&cs->lock);
+	return c->fcgi != NULL ? c : NULL;
 }
 
-static struct connection *
-place(struct connections *cs, uint32_t index)
+bool
+connections_take(struct connection *c, bool end)
 {
-	struct connection *chunk =
-	    atomic_load_explicit(&cs->chunk[index / CONNECTIONS_CHUNK], memory_order_acquire);
+	int state = atomic_load_explicit(&c->state, memory_order_relaxed), next;
 
-	return &chunk[index % CONNECTIONS_CHUNK];
-}
-
-struct connection *
-connections_take(struct connections *cs, uint64_t token)
-{
-	uint32_t generation = (uint32_t)(token >> 32);
-	struct connection *c = place(cs, (uint32_t)token);
-	uint64_t state = atomic_load_explicit(&c->state, memory_order_relaxed);
-
-	while (generation_of(state) == generation && (state & STATE_MASK) != TAKEN_AND_MORE) {
-		bool idle = (state & STATE_MASK) == IDLE;
-
-		if (atomic_compare_exchange_weak_explicit(&c->state, &state,
-			state_of(generation, idle ? TAKEN : TAKEN_AND_MORE), memory_order_acquire,
-			memory_order_relaxed))
-			return idle ? c : NULL;
-	}
-	return NULL;
+	do {
+		next = (state == FREE ? TAKEN : TAKEN_AND_MORE) + (end ? 1 : 0);
+		if (state == CLOSED || next <= state)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(
+	    &c->state, &state, next, memory_order_acquire, memory_order_relaxed));
+	return state == FREE;
 }
 
 bool
 connections_release(struct connection *c)
 {
-	uint64_t state = atomic_load_explicit(&c->state, memory_order_relaxed);
-	uint32_t generation = generation_of(state);
-
-	state = state_of(generation, TAKEN);
-	if (atomic_compare_exchange_strong_explicit(&c->state, &state, state_of(generation, IDLE),
-		memory_order_release, memory_order_relaxed))
-		return true;
-	atomic_store_explicit(&c->state, state_of(generation, TAKEN), memory_order_relaxed);
-	return false;
+	return atomic_fetch_sub_explicit(&c->state, 1, memory_order_acq_rel) == TAKEN;
 }
 
-struct connection *
-connections_take_waiting(struct connections *cs, int64_t since, uint32_t *index)
+void
+connections_forget_reports(struct connection *c)
 {
-	uint32_t count;
+	atomic_store_explicit(&c->state, TAKEN, memory_order_relaxed);
+}
 
+struct fcgi_connection *
+connections_detach(struct connections *cs, struct connection *c)
+{
+	struct fcgi_connection *fcgi = c->fcgi;
+
+	atomic_store_explicit(&c->state, CLOSED, memory_order_relaxed);
 	pthread_mutex_lock(&cs->lock);
-	count = cs->count;
+	c->fcgi = NULL;
+	move(cs, c, CONNECTION_CLOSED);
 	pthread_mutex_unlock(&cs->lock);
-	while (*index < count) {
-		uint32_t at = (*index)++;
-		struct connection *c = place(cs, at);
-		int64_t waits = atomic_load_explicit(&c->waits_since, memory_order_relaxed);
-		uint64_t state = atomic_load_explicit(&c->state, memory_order_relaxed);
-
-		if (waits == 0 || waits > since)
-			continue;
-		c = connections_take(cs, (uint64_t)generation_of(state) << 32 | at);
-		if (c != NULL)
-			return c;
-	}
-	return NULL;
+	return fcgi;
 }
 
 void
 connections_close(struct connections *cs, struct connection *c)
 {
-	uint64_t state = atomic_load_explicit(&c->state, memory_order_relaxed);
+	/* The descriptor leaves the epoll set when it is closed. */
+	fcgi_connection_free(connections_detach(cs, c));
+}
 
-	/* From here on no token of the old generation takes it, also not before the place is used
-	 * again. The descriptor leaves the epoll set when it is closed. */
-	atomic_store_explicit(
-	    &c->state, state_of(generation_of(state) + 1, TAKEN), memory_order_relaxed);
-	atomic_store_explicit(&c->waits_since, 0, memory_order_relaxed);
-	fcgi_connection_free(c->fcgi);
-	c->fcgi = NULL;
-	put_back(cs, c);
+void
+connections_note(struct connections *cs, struct connection *c, bool unfinished)
+{
+	enum connection_waits waits = unfinished ? CONNECTION_UNFINISHED : CONNECTION_IDLE;
+
+	if (c->waits == waits)
+		return;
+	pthread_mutex_lock(&cs->lock);
+	c->since = cs->ticks;
+	move(cs, c, waits);
+	pthread_mutex_unlock(&cs->lock);
+}
+
+bool
+connections_claim_place(struct connections *cs, struct connection *c, bool queue)
+{
+	bool placed;
+
+	pthread_mutex_lock(&cs->lock);
+	placed = c->placed = cs->places > 0;
+	if (placed)
+		cs->places--;
+	else if (queue)
+		move(cs, c, CONNECTION_QUEUED);
+	pthread_mutex_unlock(&cs->lock);
+	return placed;
+}
+
+struct connection *
+connections_leave_place(struct connections *cs, struct connection *c)
+{
+	struct connection *next;
+
+	if (!c->placed)
+		return NULL;
+	pthread_mutex_lock(&cs->lock);
+	c->placed = false;
+	next = TAILQ_FIRST(&cs->list[CONNECTION_QUEUED]);
+	if (next != NULL) {
+		next->placed = true;
+		move(cs, next, CONNECTION_IDLE);
+	} else {
+		cs->places++;
+	}
+	pthread_mutex_unlock(&cs->lock);
+	return next;
+}
+
+/* Whether there is something to read: bytes, the peer's end, or an error. */
+static bool
+is_readable(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+	       (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+void
+connections_tick(struct connections *cs)
+{
+	struct connection *c;
+
+	pthread_mutex_lock(&cs->lock);
+	cs->ticks++;
+	TAILQ_FOREACH(c, &cs->list[CONNECTION_UNFINISHED], links)
+	{
+		// cppcheck-suppress uninitvar; it does not see into TAILQ_FOREACH
+		if (cs->ticks - c->since < CONNECTIONS_PATIENCE)
+			break;
+		/* Perhaps it was not the peer that stopped, but all threads that are busy. What
+		 * comes in between is still read before the end. */
+		if (!is_readable(c->fd))
+			shutdown(c->fd, SHUT_RD);
+	}
+	pthread_mutex_unlock(&cs->lock);
 }

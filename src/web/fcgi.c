@@ -1,36 +1,113 @@
 #include "web/fcgi.h"
 
-#include "web/fcgi_input.h"
+#include "base/diag.h"
+#include "web/request.h"
+#include "web/response.h"
 
+#include <errno.h>
 #include <fcgiapp.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Memory of a body that a connection keeps between requests: that of a hundred usual records. */
+#define KEEP_BODY (64 * 1024)
+
+/* And of a response. */
+#define KEEP_RESPONSE 4096
+
+/* Bytes that libfcgi, which counts with int, is given at once. */
+#define PUT_MAX (1 << 20)
 
 /* Not a descriptor: libfcgi must never accept by itself, and fails at once with EBADF. */
 #define NO_LISTENER (-1)
 
+/* Linux 6.3; nobody executes what is in there. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+struct fcgi_thread {
+	const struct app *app;
+	void *app_thread;
+	int feed;     /* a memfd of REQUEST_BUFFER bytes, or more while it holds a larger request */
+	int reading;  /* the same for libfcgi, which may close it; -1: there is none now */
+	char *buffer; /* the feed's first REQUEST_BUFFER bytes */
+	size_t fed;   /* bytes of a request that was written to it; 0: it was received there */
+};
+
 struct fcgi_connection {
-	FCGX_Request request;
-	struct fcgi_input input;
-	struct handler_job job;
-	struct buf response_body;
+	const struct app *app;
+	int fd;
+	FCGX_Request libfcgi;	/* its ipcFd is fd, but while it reads from a feed */
+	struct request request; /* while it comes */
+	struct app_job *job;
+	struct http_body body; /* once it is there, until it is answered */
+	struct buf body_bytes;
+	struct buf response;
 	struct buf output;
 };
 
-/* The connection that this thread reads from. */
-static _Thread_local struct fcgi_connection *reading;
+/* --- threads --- */
 
-/*
- * Takes the place of libfcgi's own function of this name, which reads from the socket, wherever the
- * library is linked dynamically: the dynamic linker finds the program's first.
- */
-int OS_Read(int fd, char *buf, size_t len) __attribute__((visibility("default")));
-
-int
-OS_Read(int fd, char *buf, size_t len)
+static bool
+open_reading(struct fcgi_thread *t)
 {
-	(void)fd;
-	return (int)fcgi_input_read(&reading->input, buf, len);
+	t->reading = fcntl(t->feed, F_DUPFD_CLOEXEC, 0);
+	return t->reading >= 0;
+}
+
+/* False, with errno. */
+static bool
+open_feed(struct fcgi_thread *t)
+{
+	void *buffer;
+
+	t->feed = memfd_create("request", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	if (t->feed < 0 && errno == EINVAL)
+		t->feed = memfd_create("request", MFD_CLOEXEC);
+	if (t->feed < 0 || ftruncate(t->feed, REQUEST_BUFFER) < 0)
+		return false;
+	buffer = mmap(NULL, REQUEST_BUFFER, PROT_READ | PROT_WRITE, MAP_SHARED, t->feed, 0);
+	if (buffer == MAP_FAILED)
+		return false;
+	t->buffer = buffer;
+	return open_reading(t);
+}
+
+/* Gives back what a large request took of it. */
+static void
+empty_feed(struct fcgi_thread *t)
+{
+	/* Making it smaller needs nothing that could be missing. */
+	if (t->fed > REQUEST_BUFFER && ftruncate(t->feed, REQUEST_BUFFER) < 0)
+		diag_warn("memory is not given back: %s", diag_reason(errno));
+	budget_shrink(t->app->budget, t->fed, 0);
+	t->fed = 0;
+}
+
+/* Has it hold a whole request, which is mostly there: it was received into the feed's own memory.
+ * (What an earlier one left after its end, libfcgi does not come to.) False: there is no memory. */
+static bool
+fill_feed(struct fcgi_thread *t, const struct request *r)
+{
+	if (t->reading < 0 && !open_reading(t))
+		return false;
+	if (r->bytes != t->buffer) {
+		if (!budget_grow(t->app->budget, 0, r->len))
+			return false;
+		t->fed = r->len;
+		if (pwrite(t->feed, r->bytes, r->len, 0) != (ssize_t)r->len) {
+			empty_feed(t);
+			return false;
+		}
+	}
+	if (lseek(t->reading, 0, SEEK_SET) == 0)
+		return true;
+	empty_feed(t);
+	return false;
 }
 
 bool
@@ -39,219 +116,362 @@ fcgi_init(void)
 	return FCGX_Init() == 0;
 }
 
+struct fcgi_thread *
+fcgi_thread_new(const struct app *app, char *error, size_t size)
+{
+	struct fcgi_thread *t = calloc(1, sizeof(*t));
+
+	if (t == NULL) {
+		snprintf(error, size, "no thread can work: %s", diag_reason(ENOMEM));
+		return NULL;
+	}
+	t->app = app;
+	t->reading = -1;
+	if (!open_feed(t)) {
+		snprintf(error, size,
+		    "no thread can work: memfd_create(2), which Linux has since 3.17: %s",
+		    diag_reason(errno));
+		fcgi_thread_free(t);
+		return NULL;
+	}
+	t->app_thread = app->thread_new(app->self);
+	if (t->app_thread == NULL) {
+		snprintf(error, size, "no thread can work: %s", diag_reason(ENOMEM));
+		fcgi_thread_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void
+fcgi_thread_free(struct fcgi_thread *t)
+{
+	if (t == NULL)
+		return;
+	if (t->app_thread != NULL)
+		t->app->thread_free(t->app_thread);
+	if (t->buffer != NULL)
+		munmap(t->buffer, REQUEST_BUFFER);
+	if (t->reading >= 0)
+		close(t->reading);
+	if (t->feed >= 0)
+		close(t->feed);
+	free(t);
+}
+
+void *
+fcgi_thread_app(struct fcgi_thread *t)
+{
+	return t->app_thread;
+}
+
+/* --- connections --- */
+
 struct fcgi_connection *
-fcgi_connection_new(int fd, size_t body_max)
+fcgi_connection_new(int fd, const struct app *app, void *owner)
 {
 	struct fcgi_connection *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return NULL;
-	FCGX_InitRequest(&c->request, NO_LISTENER, 0);
-	c->request.ipcFd = fd;
-	c->input.body_max = body_max;
+	c->job = app->job_new(app->self);
+	if (c->job == NULL) {
+		free(c);
+		return NULL;
+	}
+	c->job->connection = owner;
+	c->app = app;
+	c->fd = fd;
+	c->request.body_max = app->max_body;
+	c->request.held.budget = c->body_bytes.budget = app->budget;
+	c->response.budget = c->output.budget = app->budget;
+	FCGX_InitRequest(&c->libfcgi, NO_LISTENER, 0);
+	c->libfcgi.ipcFd = fd;
 	/* FCGX_Accept_r() begins with the end of the request before, which would close it. */
-	c->request.keepConnection = 1;
+	c->libfcgi.keepConnection = 1;
 	/* Closing closes, also when libfcgi does it by itself: it would wait for 2 s, or as long as
 	 * something comes, for a peer that keeps its side open. That is for TCP; what is sent on a
 	 * unix socket can be read after its end, too. */
-	FCGX_Detach(&c->request);
+	FCGX_Detach(&c->libfcgi);
 	return c;
-}
-
-int
-fcgi_connection_fd(const struct fcgi_connection *c)
-{
-	return c->request.ipcFd;
-}
-
-static void
-hang_up(struct fcgi_connection *c)
-{
-	FCGX_Free(&c->request, 1);
 }
 
 void
 fcgi_connection_free(struct fcgi_connection *c)
 {
-	if (c->request.ipcFd >= 0)
-		hang_up(c);
-	fcgi_input_free(&c->input);
-	handler_job_free(&c->job);
+	/* With its memory; the socket goes too, unless libfcgi has closed it. */
+	FCGX_Free(&c->libfcgi, 1);
+	request_reset(&c->request);
+	c->app->job_free(c->job);
+	buf_free(&c->body_bytes);
+	buf_free(&c->response);
 	buf_free(&c->output);
-	buf_free(&c->response_body);
 	free(c);
 }
 
-static void
-read_head(const FCGX_Request *request, struct http_request *q)
+struct app_job *
+fcgi_job(struct fcgi_connection *c)
 {
-	const struct {
-		const char *name;
-		const char **value;
-	} wanted[] = {
-	    {"REQUEST_METHOD", &q->method},
-	    {"DOCUMENT_URI", &q->path},
-	    {"CONTENT_TYPE", &q->content_type},
-	    {"CONTENT_LENGTH", &q->content_length},
-	    {"HTTP_AUTHORIZATION", &q->authorization},
-	    {"HTTP_AUTHENTICATION", &q->authentication},
-	    {"REMOTE_ADDR", &q->remote_addr},
-	};
+	return c->job;
+}
 
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		*wanted[i].value = FCGX_GetParam(wanted[i].name, request->envp);
+/* --- requests --- */
+
+/* Reads a body of len bytes, which are there; false when libfcgi or memory fails. */
+static bool
+read_bytes(FCGX_Stream *in, struct buf *bytes, size_t len)
+{
+	if (!buf_reserve(bytes, len))
+		return false;
+	while (bytes->len < len) {
+		size_t left = len - bytes->len;
+		int n = FCGX_GetStr(
+		    bytes->data + bytes->len, left > 1024 * 1024 ? 1024 * 1024 : (int)left, in);
+
+		if (n <= 0)
+			return false;
+		bytes->len += (size_t)n;
+	}
+	return true;
+}
+
+/* Has libfcgi take the request that the thread's feed holds. */
+static bool
+accept_request(struct fcgi_connection *c, struct fcgi_thread *t)
+{
+	bool accepted;
+
+	c->libfcgi.ipcFd = t->reading;
+	accepted = FCGX_Accept_r(&c->libfcgi) == 0;
+	c->libfcgi.ipcFd = c->fd;
+	if (!accepted) {
+		/* libfcgi closed what it read from, and has forgotten that it is detached. */
+		t->reading = -1;
+		FCGX_Detach(&c->libfcgi);
+	}
+	/* It accepts as well when it could not read the parameters. */
+	return accepted && FCGX_GetError(c->libfcgi.in) == 0;
+}
+
+static void
+read_body(struct fcgi_connection *c, struct fcgi_thread *t)
+{
+	struct http_body *body = &c->body;
+
+	if (body->kept) {
+		c->libfcgi.ipcFd = t->reading;
+		body->kept = read_bytes(c->libfcgi.in, &c->body_bytes, body->len);
+		c->libfcgi.ipcFd = c->fd;
+	}
+	if (!body->kept)
+		buf_free(&c->body_bytes);
+	body->data = c->body_bytes.data;
+	body->memory = c->body_bytes.cap;
+}
+
+/* Whose a parameter is. */
+enum reads { BOTH, WHO_SUBMITS, WHO_STREAMS };
+
+/* The parameters in the order in which nginx passes them. */
+static const struct param {
+	const char *name; /* and its '=' */
+	size_t len;
+	size_t field;
+	enum reads who;
+} params[] = {
+#define PARAM(member, name, who)                                                                   \
+	{name "=", sizeof(name), offsetof(struct http_request, member), who},
+#define PARAM_BOTH(member, name)  PARAM(member, name, BOTH)
+#define PARAM_WRITE(member, name) PARAM(member, name, WHO_SUBMITS)
+#define PARAM_READ(member, name)  PARAM(member, name, WHO_STREAMS)
+    HTTP_PARAMS(PARAM_BOTH) HTTP_WRITE_PARAMS(PARAM_WRITE) HTTP_READ_PARAMS(PARAM_READ)};
+
+#define PARAMS (sizeof(params) / sizeof(params[0]))
+
+/* The first of a name counts, as with FCGX_GetParam(). */
+static void
+set_param(const struct app *app, struct http_request *q, const struct param *p, const char *value)
+{
+	const char **field = (const char **)((char *)q + p->field);
+
+	if (*field != NULL || (p->who == WHO_SUBMITS && app->submit == NULL) ||
+	    (p->who == WHO_STREAMS && app->stream == NULL))
+		return;
+	*field = value;
+}
+
+/* In one pass; FCGX_GetParam() is one for each. A parameter is looked for from the one after the
+ * last on: mostly it is that. */
+static void
+read_params(const struct fcgi_connection *c, struct http_request *q)
+{
+	size_t next = 0;
+
+	*q = (struct http_request){0};
+	for (char *const *at = c->libfcgi.envp; *at != NULL; at++) {
+		bool found = false;
+
+		for (size_t i = 0; !found && i < PARAMS; i++) {
+			const struct param *p = &params[next];
+
+			next = next + 1 < PARAMS ? next + 1 : 0;
+			found = strncmp(*at, p->name, p->len) == 0;
+			if (found)
+				set_param(c->app, q, p, *at + p->len);
+		}
+	}
 	if (q->method == NULL)
 		q->method = "";
 	if (q->path == NULL)
 		q->path = "";
 }
 
-/* Reads the body of `expected` bytes, which are there; false when libfcgi or memory fails. */
-static bool
-read_body(FCGX_Stream *in, struct buf *body, size_t expected)
-{
-	if (!buf_reserve(body, expected))
-		return false;
-	while (body->len < expected) {
-		size_t left = expected - body->len;
-		int n = FCGX_GetStr(
-		    body->data + body->len, left > 1024 * 1024 ? 1024 * 1024 : (int)left, in);
-
-		if (n <= 0)
-			return false;
-		body->len += (size_t)n;
-	}
-	return true;
-}
-
-/* RFC 9110, 15; nginx passes it on as it comes. */
-static const char *
-reason(int status)
-{
-	switch (status) {
-	case 200: return "OK";
-	case 400: return "Bad Request";
-	case 401: return "Unauthorized";
-	case 404: return "Not Found";
-	case 405: return "Method Not Allowed";
-	case 411: return "Length Required";
-	case 413: return "Content Too Large";
-	case 415: return "Unsupported Media Type";
-	case 503: return "Service Unavailable";
-	default: return "Internal Server Error";
-	}
-}
+/* --- responses --- */
 
 static bool
 send_response(struct fcgi_connection *c, const struct http_response *r)
 {
 	struct buf *out = &c->output;
 
-	buf_clear(out, 4096);
-	buf_printf(out, "Status: %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n", r->status,
-	    reason(r->status), r->content_type, r->body.len);
-	if (r->allow != NULL)
-		buf_printf(out, "Allow: %s\r\n", r->allow);
-	if (r->retry_after > 0)
-		buf_printf(out, "Retry-After: %u\r\n", r->retry_after);
-	if (r->authenticate)
-		buf_puts(out, "WWW-Authenticate: Bearer\r\n");
-	buf_puts(out, "\r\n");
+	buf_clear(out, KEEP_RESPONSE);
+	response_head(out, r, true);
 	buf_append(out, r->body.data, r->body.len);
 	return !out->failed && !r->body.failed &&
-	       FCGX_PutStr(out->data, (int)out->len, c->request.out) == (int)out->len;
+	       FCGX_PutStr(out->data, (int)out->len, c->libfcgi.out) == (int)out->len;
 }
 
-/* Sends the answer and ends the request. */
+/* Sends the response and ends the request. */
 static enum fcgi_outcome
-finish(struct fcgi_connection *c, struct handler_worker *w, struct http_response *response)
+respond(struct fcgi_connection *c, struct fcgi_thread *t, const struct http_response *response)
 {
-	bool sent = send_response(c, response);
-
-	if (sent) {
-		handler_done(w, &c->job, response);
-		FCGX_Finish_r(&c->request);
-	} else {
-		hang_up(c);
-	}
-	c->response_body = response->body;
-	buf_clear(&c->response_body, 4096);
-	return c->request.ipcFd >= 0 ? FCGI_CONNECTION_KEPT : FCGI_CONNECTION_OVER;
+	if (!send_response(c, response))
+		return FCGI_OVER;
+	c->app->sent(t->app_thread, c->job, response);
+	FCGX_Finish_r(&c->libfcgi);
+	/* Its bytes must never be part of the next. */
+	c->body = (struct http_body){0};
+	buf_clear(&c->body_bytes, KEEP_BODY);
+	return c->libfcgi.ipcFd >= 0 ? FCGI_IDLE : FCGI_OVER;
 }
 
-/* Has the worker take the request, whose body is there. */
+/* Goes on as the app says. */
 static enum fcgi_outcome
-take(struct fcgi_connection *c, struct handler_worker *w, struct http_response *response)
+follow(struct fcgi_connection *c, struct fcgi_thread *t, enum app_verdict verdict,
+    struct http_response *response)
 {
-	if (!handler_take(w, &c->job, response))
-		return finish(c, w, response);
-	c->response_body = response->body;
-	return FCGI_CONNECTION_COMMITS;
-}
+	enum fcgi_outcome outcome = FCGI_SUBMIT;
 
-/* Reads a whole request and has the worker take it; answers it, unless it is to be committed. */
-static enum fcgi_outcome
-serve(struct fcgi_connection *c, struct handler_worker *w)
-{
-	struct http_response response = {.body = c->response_body};
-	struct http_request q = {0};
-	size_t expected = 0, got = fcgi_input_body(&c->input);
-
-	reading = c;
-	if (FCGX_Accept_r(&c->request) != 0)
-		return FCGI_CONNECTION_OVER; /* libfcgi closed it */
-	/* It returns 0 as well when it could not read the parameters. */
-	if (FCGX_GetError(c->request.in) != 0) {
-		hang_up(c);
-		return FCGI_CONNECTION_OVER;
-	}
-	read_head(&c->request, &q);
-	if (!handler_head(w, &c->job, &q, &expected, &response))
-		return finish(c, w, &response);
-	/* libfcgi ignores CONTENT_LENGTH. */
-	if (got != expected) {
-		handler_wrong_length(&response, got, expected);
-		return finish(c, w, &response);
-	}
-	if (!read_body(c->request.in, &c->job.body, expected)) {
-		handler_no_memory(&response);
-		return finish(c, w, &response);
-	}
-	fcgi_input_done(&c->input);
-	return take(c, w, &response);
-}
-
-enum fcgi_outcome
-fcgi_serve(struct fcgi_connection *c, struct handler_worker *w, bool large)
-{
-	enum fcgi_outcome outcome;
-
-	switch (fcgi_input_receive(&c->input, c->request.ipcFd, large)) {
-	case FCGI_INPUT_NONE: return FCGI_CONNECTION_KEPT;
-	case FCGI_INPUT_PART: return FCGI_CONNECTION_PART;
-	case FCGI_INPUT_LARGE: return FCGI_CONNECTION_LARGE;
-	case FCGI_INPUT_NO_MEMORY: return FCGI_CONNECTION_NO_MEMORY;
-	case FCGI_INPUT_ENDED: return FCGI_CONNECTION_OVER;
-	case FCGI_INPUT_WHOLE: break;
-	}
-	outcome = serve(c, w);
-	/* What was not read of it, libfcgi has forgotten too: no refused body is taken for a
-	 * request. */
-	fcgi_input_done(&c->input);
+	if (verdict == APP_BODY)
+		verdict = c->app->body(t->app_thread, c->job, &c->body, response);
+	if (verdict != APP_LATER)
+		outcome = respond(c, t, response);
+	c->response = response->body;
+	buf_clear(&c->response, KEEP_RESPONSE);
 	return outcome;
 }
 
-struct commit_ticket *
-fcgi_ticket(struct fcgi_connection *c)
+enum fcgi_outcome
+fcgi_receive(struct fcgi_connection *c, struct fcgi_thread *t, bool large)
 {
-	return &c->job.ticket;
+	switch (request_receive(&c->request, c->fd, t->buffer, large)) {
+	case REQUEST_NONE: return FCGI_IDLE;
+	case REQUEST_PART: return FCGI_UNFINISHED;
+	case REQUEST_LARGE: return FCGI_LARGE;
+	case REQUEST_WHOLE: return FCGI_WHOLE;
+	case REQUEST_NO_MEMORY: return FCGI_NO_MEMORY;
+	case REQUEST_ENDED: break;
+	}
+	return FCGI_OVER;
+}
+
+bool
+fcgi_keep(struct fcgi_connection *c, struct fcgi_thread *t)
+{
+	return request_keep(&c->request, t->buffer);
 }
 
 enum fcgi_outcome
-fcgi_answer(struct fcgi_connection *c, struct handler_worker *w)
+fcgi_begin(struct fcgi_connection *c, struct fcgi_thread *t)
 {
-	struct http_response response = {.body = c->response_body};
+	struct http_response response = {.body = c->response};
+	struct request *r = &c->request;
+	enum app_verdict verdict;
+	struct http_request q;
 
-	return handler_finish(w, &c->job, &response) ? finish(c, w, &response)
-						     : take(c, w, &response);
+	if (!fill_feed(t, r) && !(request_drop_body(r) && fill_feed(t, r)))
+		return FCGI_NO_MEMORY;
+	c->body = (struct http_body){.len = r->at.body, .kept = !r->dropped};
+	request_reset(r);
+	if (!accept_request(c, t)) {
+		empty_feed(t);
+		return FCGI_OVER;
+	}
+	read_params(c, &q);
+	verdict = c->app->head(t->app_thread, c->job, &q, &response);
+	if (verdict == APP_BODY)
+		read_body(c, t);
+	/* What was not read of it, libfcgi forgets: no refused body is taken for a request. */
+	empty_feed(t);
+	if (verdict != APP_STREAM)
+		return follow(c, t, verdict, &response);
+	c->response = response.body;
+	return FCGI_STREAM;
+}
+
+enum fcgi_outcome
+fcgi_answer(struct fcgi_connection *c, struct fcgi_thread *t)
+{
+	struct http_response response = {.body = c->response};
+
+	return follow(c, t, c->app->answer(t->app_thread, c->job, &response), &response);
+}
+
+/* --- streams --- */
+
+int
+fcgi_fd(const struct fcgi_connection *c)
+{
+	return c->fd;
+}
+
+bool
+fcgi_put_head(struct fcgi_connection *c, const struct http_response *head)
+{
+	bool put;
+
+	buf_clear(&c->output, KEEP_RESPONSE);
+	response_head(&c->output, head, false);
+	put = !c->output.failed && fcgi_put(c, c->output.data, c->output.len);
+	/* A stream may last for days: it has no use for these. */
+	buf_free(&c->output);
+	buf_free(&c->response);
+	return put;
+}
+
+bool
+fcgi_put(struct fcgi_connection *c, const void *data, size_t len)
+{
+	const char *at = data;
+
+	while (len > 0) {
+		int n = len > PUT_MAX ? PUT_MAX : (int)len;
+
+		if (FCGX_PutStr(at, n, c->libfcgi.out) != n)
+			return false;
+		at += n;
+		len -= (size_t)n;
+	}
+	return FCGX_GetError(c->libfcgi.out) == 0;
+}
+
+bool
+fcgi_flush(struct fcgi_connection *c)
+{
+	return FCGX_FFlush(c->libfcgi.out) == 0 && FCGX_GetError(c->libfcgi.out) == 0;
+}
+
+void
+fcgi_finish(struct fcgi_connection *c)
+{
+	FCGX_Finish_r(&c->libfcgi);
 }

@@ -1,4 +1,4 @@
-"""Measures the server beside what it is compared with, and prints the table of README.md.
+"""Measures the server beside what it is compared with, and prints a table; doc/performance.md has the most of it.
 
     make bench          every row, in under five minutes
     make bench-quick    every row, shorter, in under one minute
@@ -8,10 +8,12 @@ the turns are printed.
 """
 
 import argparse
+import gzip
 import http.client
 import json
 import os
 import platform
+import random
 import re
 import shutil
 import statistics
@@ -36,14 +38,16 @@ class Load:
         self.count = 0
 
     def run(self, stack, body, connections, seconds):
-        """(requests per second, p99 in milliseconds); any answer but 200 is an error."""
+        """(requests per second, p99 in milliseconds); any answer but 200 is an error. Bytes are gzip."""
         self.count += 1
         script = self.folder / f"{self.count}.lua"
-        (self.folder / f"{self.count}.body").write_text(body)
+        packed = isinstance(body, bytes)
+        (self.folder / f"{self.count}.body").write_bytes(body if packed else body.encode())
         script.write_text(
-            f'local f = io.open("{self.folder}/{self.count}.body")\n'
+            f'local f = io.open("{self.folder}/{self.count}.body", "rb")\n'
             'wrk.method = "POST"\nwrk.body = f:read("*a")\nf:close()\n'
-            'wrk.headers["Content-Type"] = "application/json"\n')
+            'wrk.headers["Content-Type"] = "application/json"\n'
+            + ('wrk.headers["Content-Encoding"] = "gzip"\n' if packed else ""))
         out = subprocess.run(
             ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s", "-s", script,
              stack.url + "/api/log"], capture_output=True, text=True, check=True).stdout
@@ -54,6 +58,16 @@ class Load:
         number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", out).groups()
         p99 = float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
         return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), p99
+
+
+def varied(i):
+    """The record, with what differs from one to the next of a program."""
+    r = random.Random(i)
+    record = json.loads(RECORD)
+    created = 1795387123 + i / 7
+    return {**record, "msg": f"{record['msg']} in {r.random() * 100:.3f} ms", "created": created, "msecs": created % 1 * 1000,
+            "relativeCreated": 1234.5 + i * 1000 / 7, "lineno": r.randrange(1000), "funcName": r.choice(["get", "put", "main", "poll"]),
+            "extra": "%032x" % r.getrandbits(128)}
 
 
 class Table:
@@ -143,6 +157,31 @@ class Bench:
             "batches of 100: the server's CPU for a record",
             f"{median(costs) / 1000:.2f} µs; {median(ratios):.2f} of cJSON's parse and delete",
             "1.2 of cJSON's", median(ratios) <= 1.2)
+
+    def packed(self):
+        """Batches as gzip, in turn with the same as they are; no two of their records are alike."""
+        plain = json.dumps([varied(i) for i in range(100)])
+        bodies = plain, gzip.compress(plain.encode(), mtime=0)
+        costs, rates = ([], []), ([], [])
+        with Stack(self.server) as server:
+            for turn in range(self.turns + 1):
+                for body, its_costs, its_rates in zip(bodies, costs, rates):
+                    before, cpu = server.metric('records_total{level="INFO"}'), server.cpu()
+                    started = time.monotonic()
+                    self.load.run(server, body, 64, self.seconds if turn else 1)
+                    elapsed = time.monotonic() - started
+                    records = server.metric('records_total{level="INFO"}') - before
+                    if turn:
+                        its_costs.append((server.cpu() - cpu) / records * 1e6)
+                        its_rates.append(records / elapsed)
+        ratio = median(a / b for a, b in zip(*costs))
+        self.table.add(
+            f"batches of 100 as gzip ({len(bodies[1]) / len(plain):.2f} of their size), 64 connections: records",
+            f"{median(rates[1]):,.0f}/s; {median(a / b for a, b in zip(*rates[::-1])):.2f} of the same as they are", "")
+        self.table.add(
+            "batches of 100 as gzip: the server's CPU for a record",
+            f"{median(costs[1]):.2f} µs; {median(costs[0]):.2f} as they are: {ratio:.2f} of their rate",
+            "0.50 of the rate as they are", ratio >= 0.50)
 
     def always(self):
         with Stack(self.server, LOG_FSYNC="always") as always, Stack(self.server, LOG_FSYNC="no") as no:
@@ -244,7 +283,7 @@ def main():
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options.builddir.resolve(), options.quick, folder)
-        for part in (bench.single, bench.batches, bench.always, bench.growth, bench.burst, bench.one_client):
+        for part in (bench.single, bench.batches, bench.packed, bench.always, bench.growth, bench.burst, bench.one_client):
             part()
     print(f"{machine()} Medians of {bench.turns} turns of {bench.seconds} s.\n")
     bench.table.print()

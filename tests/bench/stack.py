@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
-SETTINGS = re.compile("LOG_|AUTH_TOKEN|ENABLED_LOG_LEVELS|MAX_BODY_BYTES|THREADS|PORT")
+SETTINGS = re.compile("LOG_|AUTH_TOKEN|READ_TOKEN|QUERY_|ENABLED_LOG_LEVELS|MAX_|THREADS|PORT")
 OPEN_FILES = 16384
 
 
@@ -32,35 +32,23 @@ class Stack:
         self.logs = self.folder / "logs"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        env = {k: v for k, v in os.environ.items() if not SETTINGS.match(k)}
-        env.update(LOG_FOLDER=str(self.logs), **settings)
+        self.env = {k: v for k, v in os.environ.items() if not SETTINGS.match(k)}
+        self.env.update(LOG_FOLDER=str(self.logs), **settings)
         path = self.folder / "fcgi.sock"
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(path))
             path.chmod(0o666)
             listener.listen(1024)
             self.program = subprocess.Popen(
-                [str(x).replace("@FOLDER@", str(self.folder)) for x in command], stdin=listener, env=env,
+                [str(x).replace("@FOLDER@", str(self.folder)) for x in command], stdin=listener, env=self.env,
                 stderr=subprocess.DEVNULL)
+        # As start.sh makes it.
+        subprocess.run(["bash", "-c", 'tree=$0; . "$tree/tools/nginx.sh"; nginx_render "$@"', TREE, self.folder,
+                        f"127.0.0.1:{self.port}"], env=self.env, check=True)
         self.nginx = subprocess.Popen(
-            ["nginx", "-p", f"{self.folder}/", "-c", self._render(path), "-e", "stderr"],
+            ["nginx", "-p", f"{self.folder}/", "-c", f"{self.folder}/nginx.conf", "-e", "stderr"],
             stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._wait()
-
-    def _render(self, path):
-        """nginx.conf from the files in nginx/, as start.sh fills them in."""
-        words = {
-            "USER": "user www-data;" if os.geteuid() == 0 else "", "RUN": self.folder, "FILES": OPEN_FILES,
-            "CONNECTIONS": OPEN_FILES // 4, "LISTEN": f"listen 127.0.0.1:{self.port};", "MAX_BODY_BYTES": 16777216,
-        }
-        text = (TREE / "nginx/nginx.conf.in").read_text()
-        for word, value in words.items():
-            text = text.replace(f"@{word}@", str(value))
-        (self.folder / "nginx.conf").write_text(text)
-        text = (TREE / "nginx/pbu-log-server-http.conf").read_text()
-        (self.folder / "pbu-log-server-http.conf").write_text(text.replace("/run/pbu-log-server/fcgi.sock", str(path)))
-        shutil.copy(TREE / "nginx/pbu-log-server-locations.conf", self.folder)
-        return str(self.folder / "nginx.conf")
 
     def _wait(self):
         end = time.monotonic() + 10
@@ -70,7 +58,7 @@ class Stack:
             except OSError:
                 if time.monotonic() > end or self.program.poll() is not None or self.nginx.poll() is not None:
                     self.stop()
-                    raise RuntimeError("nginx or the program behind it does not run") from None
+                    raise RuntimeError("nginx or its program does not run") from None
                 time.sleep(0.02)
 
     def get(self, path):

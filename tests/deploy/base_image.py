@@ -55,6 +55,6 @@ def _copy_apt_settings(root):
     proxies = subprocess.run(["apt-config", "dump", "Acquire"], check=True, capture_output=True, text=True).stdout
     wanted = [x for x in proxies.splitlines() if "roxy" in x.split(" ")[0] or "CaInfo" in x.split(" ")[0]]
     (root / "etc/apt/apt.conf.d/00tests").write_text(
-        "\n".join([*wanted, 'APT::Install-Recommends "false";', 'APT::Sandbox::User "root";', ""]))
+        "\n".join([*wanted, 'Acquire::Retries "3";', 'APT::Install-Recommends "false";', 'APT::Sandbox::User "root";', ""]))
     for key in glob.glob("/usr/share/keyrings/*"):
         shutil.copy(key, root / "usr/share/keyrings")

@@ -14,12 +14,15 @@ import base_image
 from server import wait_for
 
 # What the package depends on is here already: there is no network to fetch it by.
-PACKAGES = "systemd dbus nginx openssl curl procps spawn-fcgi multiwatch libfcgi0ldbl libcjson1 libsystemd0"
+PACKAGES = "systemd dbus nginx openssl curl procps spawn-fcgi multiwatch libfcgi0ldbl libcjson1 libpcre2-8-0 libsodium23 libsystemd0 zlib1g"
 CONTAINERFILE = f"""\
 FROM base
 RUN apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install {PACKAGES} >/dev/null
 CMD ["/lib/systemd/systemd"]
 """
+# What systemd in it needs to confine services as their units say; without, it leaves most of that out. (PTRACE:
+# to find its own child where /proc shows a user its own processes only.)
+CONFINES = ("--cap-add", "SYS_ADMIN,NET_ADMIN,SYS_PTRACE", "--security-opt", "unmask=ALL")
 
 
 class Machine:
@@ -50,7 +53,7 @@ class Machine:
             (self.folder / "Containerfile").write_text(CONTAINERFILE)
             self.podman("build", "-q", "--network", "host", "-t", "machine", "-f", self.folder / "Containerfile",
                         self.folder)
-            self.podman("create", "--name", self.name, "--systemd=always", "--network", "none", "machine")
+            self.podman("create", "--name", self.name, "--systemd=always", "--network", "none", *CONFINES, "machine")
             self._boot()
         except BaseException:
             self.__exit__()
@@ -61,7 +64,9 @@ class Machine:
         self.podman("start", self.name)
         self.pid = int(self.podman("inspect", "--format", "{{.State.Pid}}", self.name))
         wait_for(lambda: self.run("systemctl is-system-running", check=False).strip() in ("running", "degraded"),
-                 "systemd in the container is up", 60)
+                 "systemd in the container is up", 180)
+        # As systemd does on a real machine: credentials are mounted aside, and come to it from there.
+        self.run("mount --make-rshared /")
 
     def restart(self):
         """Shuts the machine down and boots it again."""

@@ -15,8 +15,12 @@ from engine import Engine, Podman
 from server import SETTINGS, TREE, free_port, wait_for
 from test_clients import PBU_PROGRAM, run
 
-TOKEN = "s3cret"
+TOKEN, READ_TOKEN = "s3cret", "r3ad"
+SERVICES = ("server", "reader", "nginx")
 VARIABLES = (*SETTINGS, "TZ", "ADDRESS", "TLS_FOLDER", "TLS_NAMES")
+
+# For containers to start, and to be found healthy: on a busy machine an engine takes its time.
+UP_SECONDS = 120
 
 
 class Project:
@@ -40,9 +44,10 @@ class Project:
 
     def up(self, *args, **settings):
         """Up with these settings, healthy to a client, and trusted by what its certificate is."""
-        self.now = {"AUTH_TOKEN": TOKEN} if not settings else settings
+        self.now = {"AUTH_TOKEN": TOKEN, "READ_TOKEN": READ_TOKEN} if not settings else settings
         self.compose("up", "-d", *args, **self.now)
-        wait_for(lambda: self.status("/api/health") == 200, "it answers", 30, 0.1)
+        for path in "/api/health", "/api/log/health":
+            wait_for(lambda: self.status(path) == 200, f"{path} answers", UP_SECONDS, 0.1)
 
     def down(self, *args):
         return self.compose("down", *args, **self.now)
@@ -60,7 +65,7 @@ class Project:
         return self.inside("server", f"cat /logs/{name}")
 
     def trust(self):
-        """Gets the certificate from the volume, as README.md tells clients to."""
+        """Gets the certificate from the volume, as doc/deploy.md tells clients to."""
         self.certificate.write_text(self.inside("nginx", "cat /etc/pbu-log-server/tls/cert.pem"))
         return str(self.certificate)
 
@@ -80,6 +85,18 @@ class Project:
             return session.post(f"{self.url}/api/log", json={"msg": message, **fields}, timeout=30,
                                 headers={"Authorization": token} if token else {},
                                 verify=verify or str(self.certificate))
+
+    def read(self, path, token=READ_TOKEN, verify=None):
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.get(self.url + path, timeout=30, headers={"Authorization": token} if token else {},
+                               verify=verify or str(self.certificate))
+
+    def messages(self):
+        """What the newest entries say, by a query."""
+        answer = self.read("/api/log/query")
+        assert answer.status_code == 200, answer.text
+        return [x["message"] for x in map(json.loads, answer.text.splitlines()) if "message" in x]
 
     def served(self):
         """The certificate that clients get, without a look at who signed it."""
@@ -136,7 +153,7 @@ def test_a_token_that_is_nothing_is_refused(project, address):
 def test_nginx_waits_for_nothing(project):
     project.now = {"AUTH_TOKEN": TOKEN}
     project.compose("up", "-d", "--no-deps", "nginx", **project.now)
-    wait_for(lambda: project.status("/api/health") == 502, "nginx answers by itself", 30, 0.1)
+    wait_for(lambda: project.status("/api/health") == 502, "nginx answers by itself", UP_SECONDS, 0.1)
     project.up()
     project.trust()
     assert project.post("late is not never").status_code == 200
@@ -162,7 +179,24 @@ def test_a_wrong_token(project):
     assert "who is it" not in project.log()
 
 
-@pytest.mark.parametrize("service, user", [("server", "4999:4999"), ("nginx", "4998:4999")])
+def test_who_may_read(project):
+    """The page is everybody's, and what it asks for is not."""
+    project.up()
+    project.trust()
+    assert project.post("to be read").status_code == 200
+    page = project.read("/", token=None)
+    assert page.status_code == 200 and "<html" in page.text and "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert project.messages()[0] == "to be read"
+    assert [project.read("/api/log/query", x).status_code for x in (None, "wrong", TOKEN)] == [401, 401, 403]
+    # Without a token of its own reading is closed, wherever that for writing is.
+    for settings in {"AUTH_TOKEN": TOKEN}, {"AUTH_TOKEN": TOKEN, "ADDRESS": "127.0.0.1"}:
+        project.up(**settings)
+        for token in None, TOKEN, "none":
+            answer = project.read("/api/log/query", token)
+            assert answer.status_code == 403 and "READ_TOKEN" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("service, user", [("server", "4999:4999"), ("reader", "4997:4999"), ("nginx", "4998:4999")])
 def test_what_a_container_may(project, service, user):
     project.up()
     now = project.inspect(service)
@@ -179,7 +213,7 @@ def test_what_a_container_may(project, service, user):
     for path in ("/", "/etc", "/usr/local/bin", "/var/lib"):
         code, said = project.inside(service, f"touch {path}/mark", check=False)
         assert code != 0 and "Read-only file system" in said
-    wait_for(lambda: project.inspect(service)["State"]["Health"]["Status"] == "healthy", f"{service} is healthy", 40)
+    wait_for(lambda: project.inspect(service)["State"]["Health"]["Status"] == "healthy", f"{service} is healthy", UP_SECONDS)
 
 
 def test_who_reaches_what(project):
@@ -188,18 +222,32 @@ def test_who_reaches_what(project):
     assert project.post("not for nginx").status_code == 200
     assert project.inside("server", "stat -c %a:%u:%g /run/pbu-log-server/fcgi.sock").strip() == "660:4999:4999"
     assert {x["Destination"] for x in project.inspect("nginx")["Mounts"]} == {
-        "/run/pbu-log-server", "/etc/pbu-log-server/tls"}
-    # The server has no port and no way out.
-    assert not project.inspect("server")["HostConfig"]["PortBindings"]
-    networks = project.inspect("server")["NetworkSettings"]["Networks"]
-    assert [x.partition("_")[2] for x in networks] == ["nowhere"]
-    internal = "{{.Internal}}"
-    assert project.engine.run("docker", "network", "inspect", "-f", internal, *networks).strip() == "true"
+        "/run/pbu-log-server", "/run/pbu-log-reader", "/etc/pbu-log-server/tls"}
+    # The server and the reader have no port and no way out.
+    for service in "server", "reader":
+        assert not project.inspect(service)["HostConfig"]["PortBindings"]
+        networks = project.inspect(service)["NetworkSettings"]["Networks"]
+        assert [x.partition("_")[2] for x in networks] == ["nowhere"]
+        internal = "{{.Internal}}"
+        assert project.engine.run("docker", "network", "inspect", "-f", internal, *networks).strip() == "true"
+    # The reader sees the logs and the tokens for reading, and can change nothing; the server's way in is not there.
+    assert {x["Destination"]: x["RW"] for x in project.inspect("reader")["Mounts"] if "secrets" not in x["Destination"]} == {
+        "/logs": False, "/run/pbu-log-reader": True}
+    assert "not for nginx" in project.inside("reader", "cat /logs/info.log")
+    for action in "touch /logs/mark", "rm -f /logs/info.log", "mv /logs/info.log /logs/info.log.1":
+        code, said = project.inside("reader", action, check=False)
+        assert code != 0 and "Read-only file system" in said, action
+    # The files are another user's as well.
+    code, said = project.inside("reader", "echo >>/logs/info.log", check=False)
+    assert code != 0 and "Permission denied" in said
+    assert project.inside("reader", "ls -A /run/pbu-log-server") == ""
     # The health checks can fail: with nobody behind the socket both do.
     project.engine.run("docker", "kill", "-s", "STOP", project.id("server"))
     try:
         code, _ = project.inside("nginx", "timeout 2 healthy", check=False)
         assert code != 0
+        # Reading goes on.
+        assert project.messages()[0] == "not for nginx"
     finally:
         project.engine.run("docker", "kill", "-s", "CONT", project.id("server"))
     project.compose("kill", "server", **project.now)
@@ -225,16 +273,18 @@ def test_restarts_lose_nothing(project):
     client = threading.Thread(target=send)
     client.start()
     try:
-        for service in ("server", "nginx"):
+        for service in SERVICES:
             before = len(sent)
-            wait_for(lambda: len(sent) > before + 5 or trouble, "some requests", 30)
-            # Ended by SIGTERM and SIGQUIT: not killed after the grace period.
-            started = time.monotonic()
+            wait_for(lambda: len(sent) > before + 5 or trouble, "some requests", 60)
+            began, container = time.time(), project.id(service)
             project.compose("restart", service, **project.now)
-            assert time.monotonic() - started < 14
+            # Ended by SIGTERM and SIGQUIT: one that is killed after the grace period has another status.
+            assert project.engine.run(
+                "docker", "events", "--since", began, "--until", time.time(), "--filter", f"container={container}",
+                "--filter", "event=die", "--format", "{{.Actor.Attributes.exitCode}}").split() == ["0"]
             assert project.inspect(service)["State"]["Running"]
         before = len(sent)
-        wait_for(lambda: len(sent) > before + 5 or trouble, "some more requests", 30)
+        wait_for(lambda: len(sent) > before + 5 or trouble, "some more requests", 60)
     finally:
         done.set()
         client.join(70)
@@ -252,9 +302,9 @@ def _accepted(project, message):
 
 def test_stopped_cleanly(project):
     project.up()
-    ids = [project.id(x) for x in ("server", "nginx")]
+    ids = [project.id(x) for x in SERVICES]
     project.compose("stop", **project.now)
-    assert project.engine.run("docker", "inspect", "-f", "{{.State.ExitCode}}", *ids).split() == ["0", "0"]
+    assert project.engine.run("docker", "inspect", "-f", "{{.State.ExitCode}}", *ids).split() == ["0"] * 3
 
 
 def test_down_and_up_keep_records_and_certificate(project):
@@ -262,18 +312,22 @@ def test_down_and_up_keep_records_and_certificate(project):
     project.trust()
     assert project.post("before the end").status_code == 200
     certificate = project.served()
+    # As volumes were before there was a reader.
+    project.inside("server", "chmod 0700 /logs")
     project.down()
     project.up()
     assert project.served() == certificate
     assert project.post("after the end").status_code == 200
     log = project.log()
     assert "before the end" in log and "after the end" in log
+    assert project.messages()[:2] == ["after the end", "before the end"]
 
 
 def test_no_token_on_this_host_alone(project):
     project.up(AUTH_TOKEN="", ADDRESS="127.0.0.1")
     project.trust()
     assert project.post("among us", token=None).status_code == 200
+    assert "among us" in project.read("/api/log/query", token=None).text
     bound = project.inspect("nginx")["HostConfig"]["PortBindings"]["8443/tcp"]
     assert [x["HostIp"] for x in bound] == ["127.0.0.1"]
 
@@ -305,43 +359,49 @@ def test_settings_secret_and_certificate_from_files(project, own_tls):
     """All by .env and by files: nothing in the environment but the port."""
     tokens = project.folder / "tokens"
     tokens.write_text("first\nsecond\n")
-    shutil.chown(tokens, 4999)
-    tokens.chmod(0o400)
+    readers = project.folder / "readers"
+    readers.write_text("third\n")
+    for path, user in (tokens, 4999), (readers, 4997):
+        shutil.chown(path, user)
+        path.chmod(0o400)
     (project.folder / ".env").write_text(
-        "AUTH_TOKEN=\nAUTH_TOKEN_FILE=./tokens\nTLS_FOLDER=./own\nMAX_BODY_BYTES=2000\n"
+        "AUTH_TOKEN=\nAUTH_TOKEN_FILE=./tokens\nREAD_TOKEN_FILE=./readers\nTLS_FOLDER=./own\nMAX_BODY_BYTES=2000\n"
         "LOG_FORMAT=\"%(asctime)s|%(message)s\"\nLOG_DATE_FORMAT=\"%H %Z\"\nTZ=Europe/Berlin\n")
     try:
         project.up(TZ=None)
         for token, status in (("first", 200), ("second", 200), ("", 401), (TOKEN, 401)):
             assert project.post("by files", token=token, verify=own_tls).status_code == status
+        for token, status in (("third", 200), ("first", 401), ("", 401)):
+            assert project.read("/api/log/query", token, verify=own_tls).status_code == status
         assert project.served() != project.certificate.read_text()
         assert project.log().splitlines()[-1].split("|")[1] == "by files"
         assert project.log().splitlines()[-1].split("|")[0].split()[1] in ("CET", "CEST")
         assert project.post("x" * 3000, token="first", verify=own_tls).status_code == 413
-        secrets = project.engine.run("docker", "inspect", project.id("server"), project.id("nginx"))
-        assert "first" not in secrets
+        secrets = project.engine.run("docker", "inspect", *(project.id(x) for x in SERVICES))
+        assert "first" not in secrets and "third" not in secrets
         # What is not there is named.
         (project.folder / "own/cert.pem").unlink()
         (project.folder / "own/key.pem").unlink()
         project.compose("restart", "nginx", **project.now)
         wait_for(lambda: "no cert.pem and key.pem in TLS_FOLDER" in project.compose("logs", "nginx", **project.now),
-                 "nginx says what is missing", 20, 0.2)
+                 "nginx says what is missing", UP_SECONDS, 0.2)
     finally:
         (project.folder / ".env").unlink()
         tokens.unlink()
+        readers.unlink()
 
 
 def test_podman_compose(project):
-    """The same images and compose.yaml: up, a record, what it may, restart, down, up, down."""
+    """The same images and compose.yaml: up, a record, a query, what it may, restart, down, up, down."""
     project.up()
-    images = [project.inspect(x)["Config"]["Image"] for x in ("server", "nginx")]
+    images = [project.inspect(x)["Config"]["Image"] for x in SERVICES]
     # They have the port.
     project.down()
     with Podman() as podman:
         archive = podman.folder / "images.tar"
         project.engine.run("docker", "save", "-o", archive, *images)
         podman.run("podman", "load", "-q", "-i", archive)
-        for image, service in zip(images, ("server", "nginx")):
+        for image, service in zip(images, SERVICES):
             podman.run("podman", "tag", image, f"localhost/{project.name}_{service}")
 
         def compose(*args, check=True, **settings):
@@ -355,12 +415,16 @@ def test_podman_compose(project):
         assert status != 0 and "no token. Set AUTH_TOKEN in .env" in said
         # TLS_FOLDER and AUTH_TOKEN_FILE are Docker's test; here the ways that need nothing of the host.
         for message in ("by podman", "by podman again"):
-            said = compose("up", "-d", AUTH_TOKEN=TOKEN, LOG_FORMAT="%(name)s|%(message)s")
-            wait_for(lambda: project.status("/api/health") == 200, f"it answers:\n{said}", 30, 0.1)
+            said = compose("up", "-d", AUTH_TOKEN=TOKEN, READ_TOKEN=READ_TOKEN, LOG_FORMAT="%(name)s|%(message)s")
+            for path in "/api/health", "/api/log/health":
+                wait_for(lambda: project.status(path) == 200, f"{path} answers:\n{said}", UP_SECONDS, 0.1)
             project.certificate.write_text(inside("nginx", "cat /etc/pbu-log-server/tls/cert.pem"))
             assert project.post(message).status_code == 200
             assert project.post(message, token="wrong").status_code == 401
-            for service in ("server", "nginx"):
+            assert project.messages()[0] == message
+            assert project.read("/api/log/query", TOKEN).status_code == 403
+            assert inside("reader", "touch /logs/mark", check=False)[0] != 0
+            for service in SERVICES:
                 assert inside(service, "touch /mark", check=False)[0] != 0
                 assert "CapBnd:\t0000000000000000" in inside(service, "cat /proc/1/status")
                 podman.run("podman", "healthcheck", "run", f"{project.name}_{service}_1")

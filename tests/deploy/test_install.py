@@ -1,4 +1,4 @@
-"""make install, make uninstall and make deb; and that every place which names the settings names them all."""
+"""make install, make uninstall and make deb."""
 
 import os
 import re
@@ -10,21 +10,23 @@ import pytest
 
 from package import TREE, make_package
 
-NAME = "pbu-log-server"
+NAME, READER = PROGRAMS = "pbu-log-server", "pbu-log-reader"
 SITES = {f"{NAME}.conf", f"{NAME}-plain.conf"}
 SNIPPETS = {f"{NAME}-http.conf", f"{NAME}-locations.conf", f"{NAME}-tls.conf"}
 EXAMPLES = f"usr/share/doc/{NAME}/examples"
-MANUAL = TREE / f"doc/{NAME}.8"
+PAGE = f"usr/share/{NAME}/page"
 
 # What make install puts there, and what the package holds besides make install's.
 FILES = {
-    f"usr/sbin/{NAME}": 0o755,
-    f"usr/lib/systemd/system/{NAME}.service": 0o644,
-    f"usr/lib/systemd/system/{NAME}.socket": 0o644,
+    **{f"usr/sbin/{name}": 0o755 for name in PROGRAMS},
+    **{f"usr/lib/systemd/system/{name}.{kind}": 0o644 for name in PROGRAMS for kind in ("service", "socket")},
     f"usr/lib/sysusers.d/{NAME}.conf": 0o644,
-    f"usr/share/man/man8/{NAME}.8": 0o644,
+    **{f"usr/share/man/man8/{name}.8": 0o644 for name in PROGRAMS},
+    **{f"{PAGE}/{path.relative_to(TREE / 'page')}": 0o644 for path in (TREE / "page").rglob("*") if path.is_file()},
     f"usr/share/doc/{NAME}/README.md": 0o644,
+    f"usr/share/doc/{NAME}/deploy.md": 0o644,
     f"{EXAMPLES}/env": 0o644,
+    f"{EXAMPLES}/lnav-format.json": 0o644,
     f"{EXAMPLES}/logrotate": 0o644,
     f"etc/{NAME}/env": 0o640,
     **{f"etc/nginx/sites-available/{name}": 0o644 for name in SITES},
@@ -77,13 +79,14 @@ def files(folder):
 
 def test_installs_these_files_and_no_others(installed):
     assert files(installed) == FILES
+    assert f"{PAGE}/index.html" in FILES
 
 
 def test_every_unit_snippet_and_site_of_the_tree_is_installed():
     """One that is new must be added to Makefile.am (nginx.conf.in is start.sh's)."""
     assert {path.name for path in (TREE / "nginx").glob("*.conf")} == SITES | SNIPPETS
     units = {path.name.removesuffix(".in") for path in (TREE / "systemd").iterdir()}
-    assert units == {f"{NAME}.service", f"{NAME}.socket", f"{NAME}.sysusers"}
+    assert units == {*(f"{name}.{kind}" for name in PROGRAMS for kind in ("service", "socket")), f"{NAME}.sysusers"}
 
 
 EDITED = [f"etc/{NAME}/env", *(f"etc/nginx/sites-available/{name}" for name in sorted(SITES))]
@@ -142,18 +145,41 @@ def unit(path):
 
 def test_unit_names_its_program_and_settings(installed, prefix):
     for root, base, kind in (installed, "usr", "notify"), (prefix, "", "simple"):
-        service = root / base / f"lib/systemd/system/{NAME}.service"
-        where = str(prefix) if root == prefix else "/usr"
-        settings = f"{prefix}/etc" if root == prefix else "/etc"
-        assert "@" not in re.sub(r"SystemCallFilter=.*", "", service.read_text())
-        assert dict(unit(service))["ExecStart"] == f"{where}/sbin/{NAME}"
-        assert ("EnvironmentFile", f"-{settings}/{NAME}/env") in unit(service)
-        assert dict(unit(service))["Type"] == kind
+        for name in PROGRAMS:
+            service = root / base / f"lib/systemd/system/{name}.service"
+            where = str(prefix) if root == prefix else "/usr"
+            settings = f"{prefix}/etc" if root == prefix else "/etc"
+            assert "@" not in re.sub(r"SystemCallFilter=.*", "", service.read_text())
+            assert dict(unit(service))["ExecStart"] == f"{where}/sbin/{name}"
+            assert ("EnvironmentFile", f"-{settings}/{NAME}/env") in unit(service)
+            assert dict(unit(service))["Type"] == kind
+
+
+def test_the_units_agree_with_nginx():
+    """Where the sockets are."""
+    upstreams = set(re.findall(r"server unix:(\S+)", (TREE / f"nginx/{NAME}-http.conf").read_text()))
+    sockets = {dict(unit(TREE / f"systemd/{name}.socket"))["ListenStream"] for name in PROGRAMS}
+    assert upstreams == sockets
+
+
+def test_nginx_serves_the_page_where_it_is_installed(installed, prefix):
+    for root, folder in (installed / "etc", f"/{PAGE}"), (prefix / "etc", str(prefix / f"share/{NAME}/page")):
+        text = (root / f"nginx/snippets/{NAME}-locations.conf").read_text()
+        assert re.findall(r"\balias (\S+)/;", text) == [folder]
+    assert (prefix / f"share/{NAME}/page/index.html").exists()
 
 
 def test_only_a_notifying_program_links_libsystemd(usr, prefix):
-    assert "libsystemd" in run("readelf", "-d", usr / NAME)
-    assert "libsystemd" not in run("readelf", "-d", prefix / "sbin" / NAME)
+    for name in PROGRAMS:
+        assert "libsystemd" in run("readelf", "-d", usr / name)
+        assert "libsystemd" not in run("readelf", "-d", prefix / "sbin" / name)
+
+
+def test_the_server_links_nothing_of_the_reader(usr):
+    """A hole in the search is none in the writing. Nor the other way round."""
+    of = {name: set(re.findall(r"\[(lib\w+)", run("readelf", "-d", usr / name))) for name in PROGRAMS}
+    assert {"libpcre2", "libsodium"} <= of[READER] and not {"libpcre2", "libsodium"} & of[NAME]
+    assert "libz" in of[NAME] - of[READER]
 
 
 def test_systemd_understands_the_units(prefix):
@@ -165,95 +191,17 @@ def test_systemd_understands_the_units(prefix):
 def test_systemd_understands_the_user(prefix, tmp_path):
     (tmp_path / "etc").mkdir()
     run("systemd-sysusers", f"--root={tmp_path}", prefix / f"lib/sysusers.d/{NAME}.conf")
-    fields = (tmp_path / "etc/passwd").read_text().split(":")
-    assert (fields[0], fields[5]) == (NAME, f"/var/log/{NAME}")
-
-
-# --- the settings, wherever they are named ---
-
-# Where no value can be said: words for it, that the places have in common.
-WORDS = {"AUTH_TOKEN": "none", "AUTH_TOKEN_FILE": "none", "LOG_DATE_FORMAT": "Python's", "TZ": "the system's",
-         "THREADS": "processors + 1, at least 3"}
-
-
-def checked(program, **settings):
-    """What --check understands of an environment with these settings and no others."""
-    return dict(line.split("=", 1) for line in run(program, "--check", env=settings).splitlines())
-
-
-def readme():
-    section = (TREE / "README.md").read_text().split("\n## Settings\n")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", section, re.M)
-    return {name: text.replace("`", "") for name, text in rows}
-
-
-def manual():
-    section = MANUAL.read_text().split("\n.Sh ENVIRONMENT\n")[1].split("\n.Sh ")[0]
-    items = re.findall(r"^\.It Ev (\w+) Pq (?:(?:Li|Pa) )?(.*)$", section, re.M)
-    return {name: text.strip('"') for name, text in items}
-
-
-def example():
-    lines = (TREE / "doc/env").read_text().splitlines()
-    found = [(number, line[1:].split("=", 1)) for number, line in enumerate(lines) if re.match(r"#\w+=", line)]
-    assert all(lines[number - 1].startswith("# ") for number, _ in found), "each with a line of explanation"
-    assert all(line == "" or line.startswith("#") for line in lines), "nothing is set"
-    assert len(found) == len({pair[0] for _, pair in found})
-    return {name: value for _, (name, value) in found}
-
-
-def usage(program):
-    """The settings in --help, with their whole text."""
-    section = run(program, "--help").split("Settings are environment variables:\n")[1].split("\n\n")[0]
-    entries = re.findall(r"^  (\w+) +(.*(?:\n   .*)*)", section, re.M)
-    return {name: text for name, text in entries}
-
-
-@pytest.mark.parametrize("place", [readme, manual])
-def test_documents_name_every_setting_with_its_default(usr, place):
-    named, real = place(), checked(usr / NAME)
-    assert set(named) == {*real, "TZ"}
-    for name, text in named.items():
-        default = WORDS.get(name) or real[name]
-        assert text == default or text.startswith(f"{default}:"), name
-
-
-def test_help_names_every_setting_with_its_default(usr):
-    """But TZ, which is every program's."""
-    named, real = usage(usr / NAME), checked(usr / NAME)
-    assert set(named) == set(real)
-    for name, text in named.items():
-        default = WORDS.get(name) or real[name]
-        if name == "AUTH_TOKEN_FILE":
-            assert "(" not in text
-        else:
-            assert re.search(rf"\({re.escape(default)}(?: default\)|[:;)])", text), name
-
-
-def test_manual_names_every_option(usr):
-    flags = r"-(\w), --(\w+)"
-    options = re.findall(r"^\.It Fl (\w).*? , Fl -(\w+)", MANUAL.read_text(), re.M)
-    assert options == re.findall(flags, run(usr / NAME, "--help"))
-
-
-def test_example_environment_changes_nothing(usr, installed, tmp_path):
-    """Every line taken in, the server has the settings that it has in the unit without."""
-    folder = dict(value.split("=", 1) for key, value in unit(installed / f"usr/lib/systemd/system/{NAME}.service")
-                  if key == "Environment")
-    settings = example()
-    real = checked(usr / NAME, **folder)
-    assert set(settings) == {*real, "TZ"}
-    assert checked(usr / NAME, **settings) == real
-    # An empty one is not set: then it can't be told from one that is forgotten here.
-    assert {name for name, value in settings.items() if not value} == set(WORDS) - {"TZ"}
-    date = ["date", "+%z %Z", "--date=2026-07-01"]
-    assert run(*date, env={"TZ": settings["TZ"]}) == run(*date, env={})
+    users = {x[0]: x for x in (line.split(":") for line in (tmp_path / "etc/passwd").read_text().splitlines())}
+    assert set(users) == set(PROGRAMS) and users[NAME][5] == f"/var/log/{NAME}"
+    # The reader is another user, of the group that may read the logs.
+    assert users[NAME][2] != users[READER][2] and users[NAME][3] == users[READER][3]
 
 
 # --- the documents ---
 
-def test_manual_is_right():
-    assert run("mandoc", "-Tlint", "-W", "warning", MANUAL) == ""
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_manual_is_right(name):
+    assert run("mandoc", "-Tlint", "-W", "warning", TREE / f"doc/{name}.8") == ""
 
 
 @pytest.mark.parametrize("dry", [True, False])
@@ -317,7 +265,7 @@ def test_package_says_what_it_is(package):
     fields = dict(line.split(": ", 1) for line in run("dpkg-deb", "-f", package).splitlines() if ": " in line)
     assert (fields["Package"], fields["Version"], fields["Recommends"]) == (NAME, version, "nginx")
     needed = set(re.findall(r"[\w.+-]+", re.sub(r"\(.*?\)", "", fields["Depends"])))
-    assert {"libc6", "libcjson1", "libsystemd0", "systemd-sysusers"} <= needed
+    assert {"libc6", "libcjson1", "libpcre2-8-0", "libsodium23", "libsystemd0", "systemd-sysusers", "zlib1g"} <= needed
     assert any(name.startswith("libfcgi") for name in needed)
 
 
@@ -328,11 +276,14 @@ def test_package_keeps_edited_files(scripts):
 
 def test_package_makes_the_user_first_and_starts_the_service(scripts):
     text = (scripts / "postinst").read_text()
-    steps = re.findall(r"systemd-sysusers|deb-systemd-(?:helper enable|invoke) .*?'.*?'", text)
+    steps = re.findall(r"systemd-sysusers|deb-systemd-(?:helper enable|invoke) [^>]*'", text)
+    # The sockets, with which requests can wait; then the services.
     assert steps == [
         "systemd-sysusers",
-        f"deb-systemd-helper enable '{NAME}.socket'", f"deb-systemd-invoke start '{NAME}.socket'",
-        f"deb-systemd-helper enable '{NAME}.service'", f"deb-systemd-invoke $_dh_action '{NAME}.service'",
+        *(f"deb-systemd-helper enable '{name}.socket'" for name in sorted(PROGRAMS)),
+        f"deb-systemd-invoke start '{READER}.socket' '{NAME}.socket'",
+        *(f"deb-systemd-helper enable '{name}.service'" for name in sorted(PROGRAMS)),
+        f"deb-systemd-invoke $_dh_action '{READER}.service' '{NAME}.service'",
     ]
 
 
@@ -340,7 +291,8 @@ def test_package_stops_on_removal_only(scripts):
     """An upgrade stops nothing before the new program is there, and the socket never."""
     assert not (scripts / "preinst").exists()
     blocks = (scripts / "prerm").read_text().split("# Automatically added")[1:]
-    assert sorted(re.findall(r"stop '(.*?)'", "".join(blocks))) == [f"{NAME}.service", f"{NAME}.socket"]
+    stopped = " ".join(re.findall(r"stop ('.*?') *>", "".join(blocks)))
+    assert sorted(re.findall(r"'(.*?)'", stopped)) == sorted(f"{x}.{y}" for x in PROGRAMS for y in ("service", "socket"))
     assert all('[ "$1" = remove ]' in block for block in blocks)
 
 

@@ -10,6 +10,7 @@ to change are other. Settings are changed by `changes`, {old text: new text}; th
 
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -23,7 +24,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "integration"))
 from server import TREE, clean_environment, free_port, wait_for  # noqa: E402
 
 BUILD = TREE / os.environ.get("BUILD_DIR", "build")
-TOKEN = "correct-horse-battery-staple"
+TOKEN, READ_TOKEN = "correct-horse-battery-staple", "tr0ub4dor-and-3"
 
 # What Debian's nginx.conf has, as far as it touches a site: weak versions and compression among it.
 NGINX_CONF = """\
@@ -49,7 +50,8 @@ http {{
 
 def run(*command, **more):
     """Runs a program that must succeed; what it wrote, its line ends as they are."""
-    done = subprocess.run([str(x) for x in command], capture_output=True, stdin=subprocess.DEVNULL, **more)
+    more.setdefault("stdin", subprocess.DEVNULL)
+    done = subprocess.run([str(x) for x in command], capture_output=True, **more)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout.decode()
 
@@ -97,22 +99,26 @@ def stop(process, number):
 
 
 class Backend:
-    """pbu-log-server with a token, on a unix socket that nginx's workers may connect to."""
+    """pbu-log-server and pbu-log-reader with tokens, on unix sockets that nginx's workers may connect to."""
 
     def __init__(self):
         # Not below pytest's own folders: nginx's workers, another user, must reach it.
         self.temporary = tempfile.TemporaryDirectory(prefix="pbu-tls-")
         self.folder = Path(self.temporary.name)
         self.folder.chmod(0o755)
-        self.socket = self.folder / "fcgi.sock"
+        self.socket, self.reader_socket = self.folder / "fcgi.sock", self.folder / "reader.sock"
         self.log = self.folder / "logs/info.log"
-        with socket.socket(socket.AF_UNIX) as listener, open(self.folder / "stderr", "wb") as err:
-            listener.bind(str(self.socket))
-            self.socket.chmod(0o666)
+        self.processes = [self._start("pbu-log-server", self.socket), self._start("pbu-log-reader", self.reader_socket)]
+
+    def _start(self, name, path):
+        with socket.socket(socket.AF_UNIX) as listener, open(self.folder / f"{name}.stderr", "wb") as err:
+            listener.bind(str(path))
+            path.chmod(0o666)
             listener.listen(1024)
-            self.process = subprocess.Popen(
-                [BUILD / "pbu-log-server"], stdin=listener, stderr=err,
-                env=clean_environment(LOG_FOLDER=self.folder / "logs", AUTH_TOKEN=TOKEN, LOG_FORMAT="%(message)s"))
+            return subprocess.Popen(
+                [BUILD / name], stdin=listener, stderr=err,
+                env=clean_environment(LOG_FOLDER=self.folder / "logs", AUTH_TOKEN=TOKEN, READ_TOKEN=READ_TOKEN,
+                                      LOG_FORMAT="%(message)s"))
 
     def lines(self):
         return self.log.read_text().splitlines() if self.log.exists() else []
@@ -121,7 +127,8 @@ class Backend:
         return self
 
     def __exit__(self, *_):
-        assert stop(self.process, signal.SIGTERM) == 0, (self.folder / "stderr").read_text()
+        said = [x.read_text() for x in self.folder.glob("*.stderr")]
+        assert [stop(process, signal.SIGTERM) for process in self.processes] == [0, 0], said
         self.temporary.cleanup()
 
 
@@ -150,7 +157,7 @@ def answer(s, data):
             if length and len(body) >= int(length[1]):
                 break
     except ConnectionResetError:
-        # What nginx has not read when it closes is a reset to us, behind the answer.
+        # What nginx has not read when it closes is a reset to us, after the answer.
         pass
     return Answer(got.decode("latin-1"))
 
@@ -169,11 +176,14 @@ class Site:
         self.logs.mkdir()
         self.port = free_port()
         self.url = f"{'https' if kind == 'tls' else 'http'}://localhost:{self.port}"
-        self._render(backend.socket, changes or {})
+        # Where workers can read it.
+        shutil.copytree(TREE / "page", self.folder / "page")
+        self._render(backend, changes or {})
 
-    def _render(self, fcgi_socket, changes):
+    def _render(self, backend, changes):
         fixed = {
-            "/run/pbu-log-server/fcgi.sock": fcgi_socket, "/var/log/nginx/": f"{self.logs}/",
+            "/run/pbu-log-server/fcgi.sock": backend.socket, "/var/log/nginx/": f"{self.logs}/",
+            "/run/pbu-log-reader/fcgi.sock": backend.reader_socket, "/usr/share/pbu-log-server/page": self.folder / "page",
             "/etc/pbu-log-server/tls/cert.pem": self.certificates.server,
             "/etc/pbu-log-server/tls/key.pem": self.certificates.key(self.certificates.server),
             "/etc/pbu-log-server/tls/client-ca.pem": self.certificates.ca,
@@ -236,15 +246,19 @@ class Site:
 
     # --- requests ---
 
-    def curl(self, path, *options):
+    def curl(self, path, *options, **more):
         """What curl gets for a path, the certificate checked."""
         return Answer(run("curl", "-sS", "-i", "--noproxy", "*", "--max-time", "20", "--cacert",
-                          self.certificates.ca, *options, self.url + path))
+                          self.certificates.ca, *options, self.url + path, **more))
 
     def post(self, message, *options):
         """POST /api/log with the token."""
         return self.curl("/api/log", "-H", "Content-Type: application/json", "-H", f"Authorization: {TOKEN}",
                          "-d", '{"msg": "%s"}' % message, *options)
+
+    def read(self, path, *options):
+        """GET with the token for reading."""
+        return self.curl(path, "-H", f"Authorization: {READ_TOKEN}", *options)
 
     def connect(self, source="127.0.0.1", timeout=20):
         """A connection, with TLS if the site has it."""

@@ -4,9 +4,10 @@ import mmap
 import struct
 from pathlib import Path
 
-# The order is fault.c's: struct point is nine 64-bit numbers.
-POINTS = ("writev", "fdatasync", "fsync", "rename", "ftruncate", "accept", "openat", "epoll_wait", "clock",
-          "malloc", "malloc_fcgi", "malloc_main")
+# The order is fault.h's: struct point is nine 64-bit numbers.
+POINTS = ("writev", "fdatasync", "fsync", "rename", "rename_back", "unlink", "ftruncate", "accept", "openat", "readdir",
+          "epoll_wait", "clock", "malloc", "malloc_fcgi", "malloc_main", "pread", "open", "opendir",
+          "statx", "inotify")
 FIELDS = ("skip", "count", "error", "bytes", "delay", "period", "shift", "seen", "hits")
 ALL = -1
 
@@ -35,8 +36,16 @@ class Control:
                              ("delay", round(delay * 1_000_000_000)), ("seen", 0), ("hits", 0), ("count", count)):
             self.set(point, field, value)
 
+    def hold(self, point, error=0):
+        """From now on calls stay where they are, until release(): then they fail, if there is an error, or go on."""
+        self.on(point, error, delay=-1)
+
+    def release(self, point):
+        self.set(point, "delay", 0)
+
     def off(self, point):
         self.set(point, "count", 0)
+        self.release(point)
 
     def hits(self, point):
         """Calls that were made to fail since on()."""

@@ -3,15 +3,16 @@
 import collections
 import os
 import re
-import signal
-import subprocess
+import tempfile
+import threading
 import time
 from pathlib import Path
 
 from control import Control
-from fcgi_peer import Connection
+from fcgi_peer import Program
+from figures import note
 from load import FORMAT, Load, Outcome
-from server import ALL_LEVELS, SANITIZER_MARKS, TREE, clean_environment, wait_for
+from server import ALL_LEVELS, wait_for
 
 # By itself, and on a machine that has nothing else to do; see recovery_limit().
 RECOVERY_SECONDS = 2
@@ -23,6 +24,47 @@ HEADS = ("fault", "how it was made", "tries", "acknowledged", "lost", "torn", "w
 def recovery_limit():
     """The tests of others may run beside this one."""
     return RECOVERY_SECONDS * max(1, os.getloadavg()[0] / os.cpu_count())
+
+
+class Stalls:
+    """
+    How long the machine stood still meanwhile, in `seconds`, once it is over: a thread that has next to nothing to do
+    took so much longer, for the processor or for the disk. It is not what a server is to be blamed for.
+    """
+
+    PAUSE, USUAL = 0.01, 0.02
+
+    def __init__(self):
+        self.seconds = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        with tempfile.TemporaryFile(buffering=0) as f:
+            while not self._over.is_set():
+                began = time.monotonic()
+                time.sleep(self.PAUSE)
+                f.write(b"x")
+                os.fdatasync(f.fileno())
+                self.seconds += max(0, time.monotonic() - began - self.USUAL)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+
+def within(seconds, condition, what):
+    """Waits for that, and returns how long it took: not longer than this, but for stalls of the machine."""
+    with Stalls() as stalls:
+        since = time.monotonic()
+        wait_for(condition, what, seconds + 30)
+        took = time.monotonic() - since
+    assert took - stalls.seconds <= seconds, f"after {took:.2f} s only, {stalls.seconds:.2f} s of it the machine's: {what}"
+    return took
 
 
 def table():
@@ -37,61 +79,41 @@ def add_row(fault, how, sent, outcome, recovered):
     ROWS.append((fault, how, len(sent), got[200], len(outcome.lost), len(outcome.torn),
                  ", ".join(f"{status}: {n}" for status, n in sorted(got.items(), key=str)),
                  recovered if isinstance(recovered, str) else f"{recovered:.2f}"))
+    note("faults", *ROWS[-1][1:], what=fault)
 
 
-class FaultyServer:
+def put_row(*cells):
+    """A row of what was not under load."""
+    ROWS.append(cells)
+    note("faults", *cells[1:], what=cells[0])
+
+
+class FaultyServer(Program):
     """
     pbu-log-server with all levels, and the faults of `control`: those of `faults`, {point: arguments of Control.on()},
     are on from its first moment. It must start, unless it may_end: then `serves` tells.
     """
 
     def __init__(self, base, library, wrap=(), faults=None, may_end=False, **settings):
-        self.path = base / "s"
         self.folder = base / "logs"
-        self.errors = base / "stderr"
         self.control = Control(base / "control")
         self.clock = settings.pop("clock", 0)
         self.control.shift_clock(self.clock)
         for point, how in (faults or {}).items():
             self.control.on(point, **how)
         asan = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
-        env = clean_environment(**{
+        self.began = time.monotonic()
+        super().__init__(base, "pbu-log-server", "s", "stderr", wrap, may_end, **{
             "LOG_FOLDER": self.folder, "LOG_FORMAT": FORMAT, "ENABLED_LOG_LEVELS": ALL_LEVELS, "LOG_FSYNC": "no",
             "LD_PRELOAD": library, "FAULT_CONTROL": base / "control", "ASAN_OPTIONS": asan, **settings,
         })
-        program = TREE / os.environ.get("BUILD_DIR", "build") / "pbu-log-server"
-        with open(self.errors, "wb") as err:
-            self.process = subprocess.Popen([*wrap, program, "--socket", self.path], env=env,
-                                            stdin=subprocess.DEVNULL, stderr=err)
-        self.pid = self.process.pid
-        self.began = time.monotonic()
-        try:
-            # The socket is there a little earlier than it listens.
-            wait_for(lambda: " serves; " in self.said or self.process.poll() is not None, "the server serves")
-            self.serves = self.process.poll() is None
-            self.stopped = not self.serves
-            assert self.serves or may_end, self.said
-        except BaseException:
-            self.kill()
-            raise
-
-    @property
-    def said(self):
-        return self.errors.read_text(errors="replace")
+        self.stopped = not self.serves
 
     def count_said(self, pattern):
         return len(re.findall(pattern, self.said))
 
-    def connect(self):
-        return Connection(self.path)
-
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))
-
-    def kib(self, name):
-        """VmRSS, VmHWM, ..."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.search(rf"(?m)^{name}:\s+(\d+) kB$", status)[1])
 
     def inside(self, path):
         """A path as the server sees it, which may have mounts of its own."""
@@ -105,34 +127,21 @@ class FaultyServer:
                 kinds[re.sub(r' \(and \d+ more like it\)|/[a-z]+\.log|/"', "", line)] += 1
         most = int(time.monotonic() - self.began) + 2
         assert all(n <= most for n in kinds.values()), kinds
-        for mark in SANITIZER_MARKS:
-            assert mark not in self.said, self.said
+        super().check_said()
 
     def stop(self):
-        if self.stopped:
-            return
-        self.stopped = True
-        assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.said}"
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(30)
-        assert status == 0, f"exit status {status}:\n{self.said}"
-        self.check_said()
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        if not self.stopped:
+            self.stopped = True
+            super().stop()
 
 
 class Recovery:
     """The fault is gone: measures how long the clients have to wait for their next 200."""
 
     def __init__(self, load):
-        limit = recovery_limit()
         since = time.monotonic()
-        wait_for(lambda: load.recovered(since) is not None, "recovery", limit + 10)
+        within(recovery_limit(), lambda: load.recovered(since) is not None, "recovery")
         self.seconds = load.recovered(since)
-        assert self.seconds <= limit, f"recovered after {self.seconds:.2f} s only"
 
 
 class Course:

@@ -34,8 +34,12 @@ def test_a_full_file_system(start):
         assert e.errno == errno.ENOSPC
     course.load.wait_for_more(503)
     with server.connect() as c:
-        c.send(request(b"", REQUEST_METHOD="GET", DOCUMENT_URI="/api/health"))
-        assert check_answer(c.answer()) == 503
+        def health():
+            c.send(request(b"", REQUEST_METHOD="GET", DOCUMENT_URI="/api/health"))
+            return check_answer(c.answer())
+
+        # A short record may still have fitted into the last block.
+        wait_for(lambda: health() == 503, "health says so")
     course.until_said(NO_SPACE)
     filler.truncate(0)
     filler.close()
@@ -48,7 +52,7 @@ def test_a_limit_of_the_files_size(start):
     server = start()
     course = Course(server)
     size = (server.folder / "info.log").stat().st_size
-    # Writes up to the limit are short, behind it they fail.
+    # Writes up to the limit are short, after it they fail.
     resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (size + 1000, resource.RLIM_INFINITY))
     course.load.wait_for_more(503)
     course.until_said("File too large")
@@ -91,6 +95,21 @@ def test_each_write_of_a_request_fails(start, error):
                 assert check_answer(c.answer()) == 200
 
 
+def test_a_fault_is_made_however_many_calls_pass_before(start):
+    """Under load they do while it is switched on, which takes a test several steps."""
+    server = start()
+    with server.connect() as c:
+        def status():
+            c.send(request(body("9.1", ("info",))))
+            return check_answer(c.answer())
+
+        server.control.on("writev", errno.ENOSPC, skip=1, count=0)
+        assert [status() for _ in range(5)] == [200] * 5
+        server.control.set("writev", "count", 2)
+        assert [status() for _ in range(4)] == [503, 503, 200, 200]
+        assert server.control.hits("writev") == 2
+
+
 @pytest.mark.parametrize("bytes", [1, 100])
 def test_short_writes(start, bytes):
     server = start()
@@ -114,7 +133,7 @@ def test_interrupted_calls(start):
             c.send(request(b"", REQUEST_METHOD="GET", DOCUMENT_URI="/api/health"))
             assert check_answer(c.answer()) == 200
     assert all(server.control.hits(x) > 5 for x in ("writev", "epoll_wait", "accept"))
-    assert course.load.count(200) == len(course.load.all()), "an interrupted call is no failure"
+    assert not course.load.refused(), "an interrupted call is no failure"
     # What is cut back, too.
     server.control.on("ftruncate", errno.EINTR, period=2)
     server.control.on("writev", errno.EIO, bytes=9)
@@ -134,7 +153,7 @@ def test_what_failed_cannot_be_cut_off(start):
     server.control.on("writev", errno.ENOSPC, bytes=17)
     course.load.wait_for_more(503)
     server.control.off("writev")
-    # Nothing may be written behind the rest of an entry.
+    # Nothing may be written after the rest of an entry.
     course.load.wait_for_more(503)
     course.until_said(IO_ERROR)
     server.control.off("ftruncate")

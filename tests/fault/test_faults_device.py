@@ -34,7 +34,7 @@ def health(server):
 def test_the_file_system_turns_read_only(start, disk):
     """
     ext4 has found itself damaged (errors=remount-ro). An ordinary `mount -o remount,ro` is EBUSY while files are open for
-    writing; and behind an error ext4 can't be made writable again, only taken out and put in again.
+    writing; and after an error ext4 can't be made writable again, only taken out and put in again.
     """
     server = serve(start, disk, LOG_FSYNC="always")
     course = Course(server)

@@ -16,8 +16,8 @@ def test_the_folder_cannot_be_synced(start, sync):
     course = Course(server)
     server.control.on("fsync", errno.EIO)
     if sync == "always":
-        # A record is not safe in a file whose name is not.
-        course.load.wait_for_more(503)
+        # A record is not safe in a file whose name is not. (Until one rolls over each waits for the disk.)
+        course.load.wait_for_more(503, seconds=60)
     course.until_said(SAID)
     assert list(server.folder.glob("info.log.*"))
     server.control.off("fsync")

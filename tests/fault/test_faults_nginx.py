@@ -59,6 +59,6 @@ def test_the_server_dies_for_want_of_memory_in_libfcgi(web):
     outcome = Outcome(load.all(), [web.folder])
     faulty.add_row("no memory in libfcgi: the process ends, three times", "LD_PRELOAD: malloc; start.sh, nginx", load.all(),
                    outcome, course.seconds)
-    # A request whose process died behind its write may be there twice, and one that died in it in part.
+    # A request whose process died after its write may be there twice, and one that died in it in part.
     assert not outcome.lost and not outcome.unknown
     assert {s.status for s in load.all()} <= {200, 502, 503}

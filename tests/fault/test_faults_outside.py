@@ -6,9 +6,8 @@ import resource
 import shutil
 import subprocess
 import time
-from pathlib import Path
 
-from faulty import Course, recovery_limit
+from faulty import Course, Stalls, recovery_limit, within
 from fcgi_peer import request
 from load import Sent, body, check_answer
 from server import wait_for
@@ -25,9 +24,9 @@ def test_a_removed_folder(start):
     gone = server.folder.rename(server.folder.with_name("gone"))
     shutil.rmtree(gone)
     since = time.monotonic()
-    wait_for(lambda: (server.folder / "error.log").exists(), "a new folder", 5)
+    within(5, lambda: (server.folder / "error.log").exists(), "a new folder")
     course.over()
-    course.end("the folder is removed", "mv, rm -r; of what was sent behind it", since=since)
+    course.end("the folder is removed", "mv, rm -r; of what was sent after it", since=since)
     course.no_connection_closed()
 
 
@@ -35,7 +34,7 @@ def test_a_renamed_folder(start):
     server = start()
     course = Course(server)
     away = server.folder.rename(server.folder.with_name("away"))
-    wait_for(lambda: (server.folder / "error.log").exists(), "a new folder", 5)
+    within(5, lambda: (server.folder / "error.log").exists(), "a new folder")
     course.over()
     course.end("the folder is renamed", "mv", [away, server.folder])
     assert course.load.count(200) == len(course.load.all())
@@ -49,7 +48,7 @@ def test_removed_files(start):
     since = time.monotonic()
     course.load.wait_for_more(200)
     course.over()
-    course.end("the files are removed", "rm; of what was sent behind it", since=since)
+    course.end("the files are removed", "rm; of what was sent after it", since=since)
     assert course.load.count(200) == len(course.load.all())
 
 
@@ -80,12 +79,14 @@ def test_another_file_system_over_the_folder(start):
     assert course.load.count(200) == len(course.load.all())
 
 
+# Below it all numbers are taken. (The lowest that is free may be one that housekeeping needs for a moment only.)
+NONE_IS_FREE = 3
+
+
 def allow_descriptors(server, more):
     """Leaves the server as many descriptors as it has; or, with more, all that it had."""
-    soft, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-    used = {int(p.name) for p in Path(f"/proc/{server.pid}/fd").iterdir()}
-    free = next(n for n in range(hard) if n not in used)
-    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (hard if more else free, hard))
+    _, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (hard if more else NONE_IS_FREE, hard))
 
 
 class Late:
@@ -111,11 +112,12 @@ def test_no_descriptor_for_a_connection(start):
     course.until_said(f"no connection can be accepted: {TOO_MANY}")
     course.load.wait_for_more(200)
     allow_descriptors(server, more=True)
-    since = time.monotonic()
-    for client in late:
-        client.answered()
-    late_by = time.monotonic() - since
-    assert late_by < recovery_limit()
+    with Stalls() as stalls:
+        since = time.monotonic()
+        for client in late:
+            client.answered()
+        late_by = time.monotonic() - since
+    assert late_by - stalls.seconds < recovery_limit()
     course.over()
     course.recovered = max(course.recovered, late_by)
     course.end("EMFILE at accept", "ulimit -n (prlimit); 3 late clients")
@@ -144,10 +146,7 @@ def test_no_descriptor_to_open_a_renamed_file_again(start):
     course.until_said(f"can't open .*again: {TOO_MANY}")
     course.load.wait_for_more(200)
     allow_descriptors(server, more=True)
-    since = time.monotonic()
-    wait_for(lambda: (server.folder / "info.log").exists(), "a new file")
-    new_by = time.monotonic() - since
-    assert new_by < recovery_limit()
+    new_by = within(recovery_limit(), lambda: (server.folder / "info.log").exists(), "a new file")
     course.over()
     course.recovered = max(course.recovered, new_by)
     course.end("EMFILE at open, of a renamed file", "ulimit -n (prlimit); mv")

@@ -1,5 +1,5 @@
 #include "fuzz.h"
-#include "record/text.h"
+#include "json/text.h"
 
 size_t
 fuzz_check_entries(const struct buf *out)

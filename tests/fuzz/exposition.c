@@ -2,7 +2,7 @@
 
 #include <ctype.h>
 
-/* A name as Prometheus takes it; behind it. */
+/* Where a name as Prometheus takes it ends. */
 static const char *
 skip_name(const char *at)
 {
@@ -12,7 +12,7 @@ skip_name(const char *at)
 	return at;
 }
 
-/* {name="value",...}; behind it. */
+/* Where {name="value",...} ends. */
 static const char *
 skip_labels(const char *at)
 {

@@ -2,7 +2,7 @@
 #ifndef PBU_FUZZ_H
 #define PBU_FUZZ_H
 
-#include "buf.h"
+#include "base/buf.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
  * Lines with AUTH_TOKEN (empty: none), Authorization and Authentication, then what AUTH_TOKEN_FILE
- * holds at the start, and behind a zero byte what becomes of it: a letter for how, and the new
+ * holds at the start, and after a zero byte what becomes of it: a letter for how, and the new
  * content. Who is let in is who the tokens, read here in another way, say.
  */
 #include "fuzz.h"
@@ -15,6 +15,16 @@
 #define TOO_LARGE (1024 * 1024 + 1)
 
 static char folder[64], path[96], fresh[96];
+
+/* A request with these two headers. */
+static bool
+allows(struct auth *a, const char *authorization, const char *authentication)
+{
+	const struct http_request q = {
+	    .authorization = authorization, .authentication = authentication};
+
+	return auth_allows(a, &q);
+}
 
 /* --- the file --- */
 
@@ -140,18 +150,71 @@ is_token(const struct tokens *t, const char *text)
 	       holds(t->file, t->size, text);
 }
 
+/* The text of a length is a token. */
+static bool
+is_token_of(const struct tokens *t, const char *text, size_t len)
+{
+	/* Not strndup(3): the text ends without a NUL. */
+	char *copy = malloc(len + 1);
+	bool found;
+
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	found = strlen(copy) == len && is_token(t, copy);
+	free(copy);
+	return found;
+}
+
+/* What base64 stands for, a digit at a time: how many bytes; -1: it is none. */
+static long
+decode(const char *text, char *out)
+{
+	static const char alphabet[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t len = strlen(text), digits = strspn(text, alphabet);
+	unsigned long bits = 0;
+	unsigned spare;
+	long n = 0;
+
+	if (len % 4 != 0 || len - digits > 2 || strspn(text + digits, "=") != len - digits)
+		return -1;
+	for (size_t i = 0; i < digits; i++) {
+		bits = (bits << 6 | (unsigned long)(strchr(alphabet, text[i]) - alphabet)) & 0xfff;
+		if (i % 4 > 0)
+			out[n++] = (char)(bits >> (6 - i % 4 * 2));
+	}
+	/* No bits may be left over of the last digit. */
+	spare = digits % 4 == 2 ? 4 : digits % 4 == 3 ? 2 : 0;
+	return (bits & ((1UL << spare) - 1)) == 0 ? n : -1;
+}
+
+static bool
+is_allowed_basic(const struct tokens *t, const char *text)
+{
+	char *pair = malloc(strlen(text) + 1);
+	long n = decode(text, pair);
+	const char *colon = n > 0 ? memchr(pair, ':', (size_t)n) : NULL;
+	bool found =
+	    colon != NULL && (is_token_of(t, pair, (size_t)(colon - pair)) ||
+				 is_token_of(t, colon + 1, (size_t)(pair + n - colon - 1)));
+
+	free(pair);
+	return found;
+}
+
 static bool
 is_allowed(const struct tokens *t, const char *authorization, const char *authentication)
 {
-	const char *bearer = authorization + 7;
+	bool basic = strncasecmp(authorization, "basic ", 6) == 0;
+	const char *rest = authorization + (basic ? 6 : 7);
 
 	if (is_token(t, authorization) || is_token(t, authentication))
 		return true;
-	if (strncasecmp(authorization, "bearer ", 7) != 0)
+	if (!basic && strncasecmp(authorization, "bearer ", 7) != 0)
 		return false;
-	while (*bearer == ' ')
-		bearer++;
-	return is_token(t, bearer);
+	while (*rest == ' ')
+		rest++;
+	return basic ? is_allowed_basic(t, rest) : is_token(t, rest);
 }
 
 /* --- what auth says --- */
@@ -165,16 +228,16 @@ check_token(struct auth *a, const struct tokens *t, const char *token, size_t le
 	buf_puts(&text, "bEARER  ");
 	buf_append(&text, token, len);
 	buf_putc(&text, '\0');
-	require(auth_allows(a, NULL, text.data + 8));
-	require(auth_allows(a, text.data + 8, NULL));
+	require(allows(a, NULL, text.data + 8));
+	require(allows(a, text.data + 8, NULL));
 	/* The spaces before it are Bearer's, whoever else would want them. */
-	require(auth_allows(a, text.data, "") || *token == ' ');
-	require(auth_allows(a, NULL, text.data) == is_token(t, text.data));
+	require(allows(a, text.data, "") || *token == ' ');
+	require(allows(a, NULL, text.data) == is_token(t, text.data));
 	text.data[text.len - 2] ^= 1;
-	require(auth_allows(a, text.data + 8, "") == is_allowed(t, text.data + 8, ""));
-	require(auth_allows(a, text.data, "") == is_allowed(t, text.data, ""));
+	require(allows(a, text.data + 8, "") == is_allowed(t, text.data + 8, ""));
+	require(allows(a, text.data, "") == is_allowed(t, text.data, ""));
 	text.data[text.len - 2] = '\0';
-	require(auth_allows(a, text.data + 8, "") == is_allowed(t, text.data + 8, ""));
+	require(allows(a, text.data + 8, "") == is_allowed(t, text.data + 8, ""));
 	buf_free(&text);
 }
 
@@ -189,10 +252,10 @@ check(struct auth *a, const struct tokens *t, const char *authorization, const c
 	size_t step = count_tokens(data, size) / CHECKED + 1;
 	struct buf token;
 
-	require(auth_allows(a, authorization, authentication) ==
+	require(allows(a, authorization, authentication) ==
 		is_allowed(t, authorization, authentication));
-	require(!auth_allows(a, NULL, NULL) && !auth_allows(a, "", ""));
-	require(auth_allows(a, "Bearer ", NULL) == is_allowed(t, "Bearer ", ""));
+	require(!allows(a, NULL, NULL) && !allows(a, "", ""));
+	require(allows(a, "Bearer ", NULL) == is_allowed(t, "Bearer ", ""));
 	if (t->environment != NULL)
 		check_token(a, t, t->environment, strlen(t->environment));
 	for (size_t n = 0; next_token(&data, &size, &token); n++) {
@@ -204,7 +267,7 @@ check(struct auth *a, const struct tokens *t, const char *authorization, const c
 }
 
 static void
-open_and_change(const struct options *o, struct tokens t, const char *authorization,
+open_and_change(const struct auth_settings *o, struct tokens t, const char *authorization,
     const char *authentication, const uint8_t *then, size_t size)
 {
 	char how = size > 0 ? (char)*then : 'm', error[512] = "";
@@ -213,7 +276,7 @@ open_and_change(const struct options *o, struct tokens t, const char *authorizat
 	remove_file();
 	if (t.size > 0)
 		put_file(t.file, t.size);
-	a = auth_open(o, error, sizeof(error));
+	a = auth_open(o, "AUTH_TOKEN", error, sizeof(error));
 	require((a != NULL) == (count_tokens(t.file, t.size) > 0));
 	require((a == NULL) == (*error != '\0'));
 	if (a == NULL)
@@ -243,23 +306,23 @@ static void
 open_without_file(const char *token, const char *authorization, const char *authentication)
 {
 	struct tokens t = {token, NULL, 0};
-	struct options o = {.auth_token = token};
+	struct auth_settings o = {.token = token};
 	char error[512];
-	struct auth *a = auth_open(&o, error, sizeof(error));
+	struct auth *a = auth_open(&o, "AUTH_TOKEN", error, sizeof(error));
 
 	require(a != NULL);
 	auth_refresh(a);
 	if (token != NULL)
 		check(a, &t, authorization, authentication);
 	else
-		require(auth_allows(a, authorization, authentication));
+		require(allows(a, authorization, authentication));
 	auth_close(a);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct options o = {.auth_token_file = path};
+	struct auth_settings o = {.token_file = path};
 	struct buf part[3];
 	const uint8_t *zero;
 	struct tokens t;
@@ -270,10 +333,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		part[i] = fuzz_line(&data, &size);
 		buf_putc(&part[i], '\0');
 	}
-	o.auth_token = *part[0].data != '\0' ? part[0].data : NULL;
+	o.token = *part[0].data != '\0' ? part[0].data : NULL;
 	zero = size > 0 ? memchr(data, '\0', size) : NULL;
-	t = (struct tokens){o.auth_token, data, zero != NULL ? (size_t)(zero - data) : size};
-	open_without_file(o.auth_token, part[1].data, part[2].data);
+	t = (struct tokens){o.token, data, zero != NULL ? (size_t)(zero - data) : size};
+	open_without_file(o.token, part[1].data, part[2].data);
 	open_and_change(&o, t, part[1].data, part[2].data, zero != NULL ? zero + 1 : data,
 	    zero != NULL ? size - t.size - 1 : 0);
 	for (int i = 0; i < 3; i++)

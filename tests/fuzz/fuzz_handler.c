@@ -1,13 +1,14 @@
 /*
  * A whole request: a first line that picks LOG_FORMAT and how full the disk is, then lines with the
- * method, path, Content-Type, Content-Length (empty: the true one), Authorization and address ("-":
- * not sent), then the body. The response, and what is in the files.
+ * method, path, Content-Type (and after a "|", Content-Encoding), Content-Length (empty: the true
+ * one), Authorization and address ("-": not sent), then perhaps "Idempotency-Key: " and one, then
+ * the body. The response, and what is in the files; with a key also of the same request once more.
  */
+#include "base/level.h"
 #include "disk.h"
 #include "fuzz.h"
-#include "level.h"
-#include "record/json.h"
-#include "web/handler.h"
+#include "server/handler.h"
+#include "json/json.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -17,8 +18,11 @@
 #define TOKEN	   "0123456789abcdef"
 #define ALL_LEVELS ((1U << LEVEL_COUNT) - 1)
 
-/* After how many requests a worker and its job are new ones. */
+/* After how many requests a thread and its job are new ones. */
 #define RENEWED 8
+
+/* Clients that are remembered from one request to the next, which is with the same key. */
+#define CLIENTS 2
 
 /* MAX_BODY_BYTES: so few that what an input makes of it can be too much. */
 #define BODY_MAX 4096
@@ -37,11 +41,12 @@ static const struct {
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
 struct server {
-	struct options options;
+	struct logs_settings logs;
 	struct formatter formatter;
 	struct handler handler;
-	struct handler_worker *worker;
-	struct handler_job job;
+	struct app app;
+	void *thread;
+	struct app_job *job;
 	struct metrics metrics;
 	uint64_t requests; /* answered so far */
 	char folder[64];
@@ -74,8 +79,17 @@ never_called(void *context)
 }
 
 static void
+begin(struct server *s)
+{
+	s->thread = s->app.thread_new(s->app.self);
+	s->job = s->app.job_new(s->app.self);
+	require(s->thread != NULL && s->job != NULL);
+}
+
+static void
 start(struct server *s, const char *format, const char *date, unsigned levels)
 {
+	const struct auth_settings auth = {.token = TOKEN};
 	char error[512], path[128];
 	struct buf why = BUF_INIT;
 
@@ -84,24 +98,18 @@ start(struct server *s, const char *format, const char *date, unsigned levels)
 		snprintf(s->folder, sizeof(s->folder), "/tmp/pbu-fuzz-XXXXXX");
 		require(mkdtemp(s->folder) != NULL);
 	}
-	s->options = (struct options){.log_folder = s->folder,
-	    .auth_token = TOKEN,
-	    .levels = levels,
-	    .format = format,
-	    .date_format = date,
-	    .rotate = ROTATE_NEVER,
-	    .max_body = BODY_MAX,
-	    .threads = 1};
+	s->logs =
+	    (struct logs_settings){.folder = s->folder, .levels = levels, .rotate = ROTATE_NEVER};
 	require(formatter_compile(&s->formatter, format, date, &why));
-	s->handler = (struct handler){.options = &s->options,
-	    .formatter = &s->formatter,
-	    .auth = auth_open(&s->options, error, sizeof(error)),
-	    .commit = commit_open(&s->options, &s->metrics, error, sizeof(error)),
+	s->handler = (struct handler){
+	    .intake = {.formatter = &s->formatter, .levels = levels, .max_body = BODY_MAX},
+	    .auth = auth_open(&auth, "AUTH_TOKEN", error, sizeof(error)),
+	    .commit = commit_open(&s->logs, BODY_MAX, &s->metrics, error, sizeof(error)),
 	    .metrics = &s->metrics};
 	require(s->handler.auth != NULL && s->handler.commit != NULL);
 	commit_wake_by(s->handler.commit, never_called, NULL);
-	s->worker = handler_worker_new(&s->handler);
-	require(s->worker != NULL);
+	s->app = handler_app(&s->handler);
+	begin(s);
 	for (int i = 0; i < LEVEL_COUNT; i++) {
 		s->file[i] = -1;
 		if ((levels & LEVEL_BIT(i)) == 0)
@@ -179,7 +187,7 @@ check_response(const struct http_response *r)
 		return; /* metrics */
 	require(strcmp(r->content_type, "application/json") == 0);
 	if (decoder == NULL)
-		decoder = json_decoder_new(1024 * 1024);
+		decoder = json_decoder_new(1024 * 1024, NULL);
 	json_begin(decoder, r->body.data, r->body.len);
 	require(json_next_record(decoder, &v, &what, &offset) == JSON_RECORD);
 	require(json_member(v, "status", 6).type == (r->status == 200 ? VALUE_TRUE : VALUE_FALSE));
@@ -203,7 +211,7 @@ struct fault {
 	bool stuck;  /* nor can a file be cut back */
 };
 
-/* Behind the format: how full, and anything more for stuck. */
+/* After the format: how full, and anything more for stuck. */
 static struct fault
 read_fault(const struct buf *line)
 {
@@ -228,10 +236,8 @@ fits(const struct handler_job *job, const struct fault *f)
 static void
 commit(struct server *s, struct http_response *r)
 {
-	struct handler_job *job = &s->job;
-
-	require(commit_submit(s->handler.commit, &job->ticket) == &job->ticket);
-	require(handler_finish(s->worker, job, r));
+	require(s->app.submit(s->thread, s->job) == s->job && s->job->next == NULL);
+	require(s->app.answer(s->thread, s->job, r) == APP_ANSWER);
 	check_response(r);
 }
 
@@ -239,14 +245,15 @@ commit(struct server *s, struct http_response *r)
 static void
 commit_on(struct server *s, const struct fault *f, struct http_response *r)
 {
+	const struct handler_job *job = (const struct handler_job *)s->job;
+	size_t entries = job->counts.records - job->counts.dropped;
 	struct http_response again = {0};
-	size_t entries = s->job.records - s->job.dropped;
 
 	if (f->any)
 		disk_fill(f->room, f->stuck);
 	commit(s, r);
 	disk_empty();
-	require(r->status == (fits(&s->job, f) ? 200 : 503));
+	require(r->status == (fits(job, f) ? 200 : 503));
 	if (r->status == 503) {
 		/* What could not be cut back is, when the next comes. */
 		require(f->stuck || written(s, NULL) == 0);
@@ -254,23 +261,24 @@ commit_on(struct server *s, const struct fault *f, struct http_response *r)
 		require(again.status == 200);
 		buf_free(&again.body);
 	}
-	require(written(s, &s->job) == entries);
+	require(written(s, job) == entries);
 }
 
 /* --- requests --- */
 
 /* What is answered without a body. */
 static void
-check_head(
-    struct server *s, const struct http_request *q, const struct fault *f, struct http_response *r)
+check_head(struct server *s, const struct http_request *q, struct http_response *r)
 {
 	if (r->status == 200 && strcmp(q->path, "/metrics") == 0) {
 		require(strncmp(r->content_type, "text/plain", 10) == 0);
 		require(
 		    fuzz_check_metrics(&r->body, "pbu_log_requests_total") == (double)s->requests);
 	} else if (strcmp(q->path, "/api/health") == 0 && r->status != 405) {
-		/* It tries to write more than a fault leaves room for. */
-		require(r->status == (f->any ? 503 : 200));
+		/* It tries nothing, and the last of each level went well: see commit_on(). */
+		require(r->status == 200);
+	} else if (r->status == 200) {
+		require(strcmp(q->path, "/_pbu_log_auth") == 0);
 	} else {
 		require(r->status >= 400 && r->status < 500);
 	}
@@ -280,39 +288,60 @@ check_head(
 static void
 renew(struct server *s)
 {
-	handler_job_free(&s->job);
-	s->job = (struct handler_job){0};
-	handler_worker_free(s->worker);
-	s->worker = handler_worker_new(&s->handler);
-	require(s->worker != NULL);
+	s->app.job_free(s->job);
+	s->app.thread_free(s->thread);
+	begin(s);
+}
+
+/* What was taken with a key is answered the same way when it comes again, and not written. */
+static void
+repeat(struct server *s, const struct http_request *q, const struct http_body *body,
+    const struct http_response *first)
+{
+	uint64_t repeated = s->metrics.repeated;
+	struct http_response r = {0};
+
+	require(s->app.head(s->thread, s->job, q, &r) == APP_BODY);
+	require(s->app.body(s->thread, s->job, body, &r) == APP_LATER);
+	commit(s, &r);
+	require(r.status == 200);
+	require(
+	    first->status != 200 || (r.body.len == first->body.len &&
+					memcmp(r.body.data, first->body.data, r.body.len) == 0));
+	require(s->metrics.repeated == repeated + 1 && written(s, NULL) == 0);
+	s->app.sent(s->thread, s->job, &r);
+	s->requests++;
+	buf_free(&r.body);
 }
 
 static void
 handle(struct server *s, const struct http_request *q, const struct fault *f, const uint8_t *body,
     size_t size)
 {
+	const struct http_body came = {(const char *)body, size, size, true};
+	const struct handler_job *job = (const struct handler_job *)s->job;
 	struct http_response r = {0};
-	struct handler_job *job = &s->job;
-	size_t expected = 0;
-	bool wanted;
+	enum app_verdict verdict;
 
 	if (f->any)
 		disk_fill(f->room, f->stuck);
-	wanted = handler_head(s->worker, job, q, &expected, &r);
+	verdict = s->app.head(s->thread, s->job, q, &r);
 	disk_empty();
-	if (!wanted) {
-		check_head(s, q, f, &r);
-	} else if (expected != size) {
-		handler_wrong_length(&r, size, expected);
+	require(verdict != APP_LATER);
+	if (verdict == APP_ANSWER) {
+		check_head(s, q, &r);
 	} else {
-		buf_append(&job->body, body, size);
-		if (handler_take(s->worker, job, &r))
+		require(strcmp(q->path, "/api/log") == 0 && job->announced <= BODY_MAX);
+		verdict = s->app.body(s->thread, s->job, &came, &r);
+		require(verdict == APP_ANSWER || (verdict == APP_LATER && job->announced == size));
+		if (verdict == APP_LATER)
 			commit_on(s, f, &r);
 	}
-	require(!wanted || (strcmp(q->path, "/api/log") == 0 && expected <= s->options.max_body));
 	check_response(&r);
 	require(written(s, NULL) == 0);
-	handler_done(s->worker, job, &r);
+	s->app.sent(s->thread, s->job, &r);
+	if (verdict == APP_LATER && q->idempotency_key != NULL && *q->idempotency_key != '\0')
+		repeat(s, q, &came, &r);
 	buf_free(&r.body);
 	if (++s->requests % RENEWED == 0)
 		renew(s);
@@ -327,16 +356,31 @@ header(struct buf *b, const uint8_t **data, size_t *size)
 	return strcmp(text, "-") == 0 ? NULL : text;
 }
 
+/* The key, where the next line is one. */
+static const char *
+key(struct buf *b, const uint8_t **data, size_t *size)
+{
+	static const char name[] = "Idempotency-Key: ";
+	size_t len = sizeof(name) - 1;
+
+	if (*size < len || memcmp(*data, name, len) != 0)
+		return NULL;
+	*data += len;
+	*size -= len;
+	return line(b, data, size);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct buf part[7];
-	struct http_request q;
+	struct buf part[8] = {0};
+	struct http_request q = {0};
 	struct fault fault;
+	char *encoding;
 	char length[32];
 	size_t which;
 
-	if (servers[0].worker == NULL)
+	if (servers[0].thread == NULL)
 		start_all();
 	part[6] = fuzz_line(&data, &size);
 	which = part[6].len > 0 ? (size_t)(unsigned char)part[6].data[0] % FORMATS : 0;
@@ -344,15 +388,23 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	q.method = line(&part[0], &data, &size);
 	q.path = line(&part[1], &data, &size);
 	q.content_type = header(&part[2], &data, &size);
+	encoding = strchr(part[2].data, '|');
+	if (encoding != NULL) {
+		*encoding = '\0';
+		q.content_encoding = encoding + 1;
+	}
 	q.content_length = header(&part[3], &data, &size);
 	q.authorization = header(&part[4], &data, &size);
 	q.remote_addr = header(&part[5], &data, &size);
-	q.authentication = NULL;
+	q.idempotency_key = key(&part[7], &data, &size);
 	snprintf(length, sizeof(length), "%zu", size);
 	if (q.content_length != NULL && *q.content_length == '\0')
 		q.content_length = length;
+	servers[which].handler.repeats = repeats_new(CLIENTS, BODY_MAX);
+	require(servers[which].handler.repeats != NULL);
 	handle(&servers[which], &q, &fault, data, size);
-	for (int i = 0; i < 7; i++)
+	repeats_free(servers[which].handler.repeats);
+	for (int i = 0; i < 8; i++)
 		buf_free(&part[i]);
 	return 0;
 }

@@ -1,9 +1,9 @@
 /*
  * A body: what is accepted can be written as strict JSON, which reads as the same again, and a
- * record's members are those of a Python dict.
+ * record's members are those of a Python dict. And as lines: each is a body of its own.
  */
 #include "fuzz.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #define MEMORY_MAX (16 * 1024 * 1024)
 
@@ -38,7 +38,7 @@ read_again(struct json_decoder *d, const struct buf *written)
 
 /* --- members, the slow way --- */
 
-/* A record as it was sent: names, and values written as JSON, one behind the other. */
+/* A record as it was sent: names, and values written as JSON, one after the other. */
 struct sent {
 	size_t count;
 	struct value *name;
@@ -61,7 +61,9 @@ take_sent(struct value record)
 	for (node = json_as_sent(record); node != NULL; i++) {
 		struct value v;
 
-		node = json_read_member(node, &s.name[i], &v);
+		s.name[i] = json_name(node);
+		v = json_value(node);
+		node = json_next(node);
 		json_write(&s.values, v, true);
 		s.end[i] = s.values.len;
 	}
@@ -190,9 +192,84 @@ read_body(struct json_decoder *d, const uint8_t *data, size_t size)
 	}
 	require(d == little || status != JSON_TOO_LARGE);
 	if (status == JSON_SYNTAX || status == JSON_NOT_RECORD)
-		require(what != NULL && offset <= size);
+		require(offset <= size);
+	require(status != JSON_SYNTAX || what != NULL);
 	json_end(d);
 	buf_free(&written);
+}
+
+/* --- lines --- */
+
+/* 1: the line is a body of one record; 0: it is blank; -1: it is neither. */
+static int
+is_record(const char *line, size_t len, bool first)
+{
+	const char *what;
+	size_t offset;
+	struct value v;
+	bool good;
+
+	/* What only the beginning of all lines may have. */
+	if (!first && len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0)
+		return -1;
+	if (first && len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
+		line += 3;
+		len -= 3;
+	}
+	while (len > 0 && strchr(" \t\r", *line) != NULL && *line != '\0') {
+		line++;
+		len--;
+	}
+	if (len == 0)
+		return 0;
+	json_begin(second, line, len);
+	good = *line == '{' && json_next_record(second, &v, &what, &offset) == JSON_RECORD &&
+	       json_next_record(second, &v, &what, &offset) == JSON_END;
+	json_end(second);
+	return good ? 1 : -1;
+}
+
+/* How many records there are before the first line that is none; whole: there is no such line. */
+static size_t
+count_lines(const char *data, size_t size, bool *whole)
+{
+	size_t at = 0, records = 0;
+
+	*whole = true;
+	while (at < size) {
+		const char *end = memchr(data + at, '\n', size - at);
+		size_t len = end != NULL ? (size_t)(end - data) - at : size - at;
+		int is = is_record(data + at, len, at == 0);
+
+		if (is < 0) {
+			*whole = false;
+			return records;
+		}
+		records += (size_t)is;
+		at += len + 1;
+	}
+	return records;
+}
+
+static void
+read_lines(const char *data, size_t size)
+{
+	enum json_status status;
+	const char *what = NULL;
+	size_t offset = 0, records = 0, expected;
+	struct value v;
+	bool whole;
+
+	json_begin_lines(decoder, data, size);
+	while ((status = json_next_record(decoder, &v, &what, &offset)) == JSON_RECORD)
+		records++;
+	require(json_is_batch(decoder));
+	json_end(decoder);
+	require(status == JSON_END || status == JSON_SYNTAX || status == JSON_NOT_RECORD);
+	require(status == JSON_END || offset <= size);
+	require(status != JSON_SYNTAX || what != NULL);
+	expected = count_lines(data, size, &whole);
+	require(records == expected && whole == (status == JSON_END));
 }
 
 int
@@ -200,12 +277,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (decoder == NULL) {
 		json_init();
-		decoder = json_decoder_new(MEMORY_MAX);
-		second = json_decoder_new(4 * MEMORY_MAX);
-		little = json_decoder_new(MEMORY_LITTLE);
+		decoder = json_decoder_new(MEMORY_MAX, NULL);
+		second = json_decoder_new(4 * MEMORY_MAX, NULL);
+		little = json_decoder_new(MEMORY_LITTLE, NULL);
 		require(decoder != NULL && second != NULL && little != NULL);
 	}
 	read_body(decoder, data, size);
 	read_body(little, data, size);
+	read_lines((const char *)data, size);
 	return 0;
 }

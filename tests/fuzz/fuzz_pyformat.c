@@ -1,12 +1,14 @@
-/* A format, a newline, and the arguments as JSON. */
+/* A format, a newline, and the arguments as JSON or as a Python literal. */
 #include "fuzz.h"
 #include "python/pyformat.h"
-#include "record/json.h"
-#include "record/text.h"
+#include "python/pyliteral.h"
+#include "json/json.h"
+#include "json/text.h"
 
 #define MEMORY_MAX (16 * 1024 * 1024)
 #define LIMIT	   (256 * 1024)
 #define SMALL	   48
+#define WORK	   (1024 * 1024 * 1024) /* more than an input can take */
 
 /* Text as the rest of the server relies on: no zero byte, no byte that is not UTF-8's. */
 static void
@@ -35,7 +37,8 @@ check_small(
     struct value format, struct value args, enum pyformat_status status, const struct buf *out)
 {
 	struct buf small = BUF_INIT;
-	enum pyformat_status again = pyformat_percent(&small, format, args, SMALL);
+	size_t work = WORK;
+	enum pyformat_status again = pyformat_percent(&small, format, args, SMALL, &work);
 
 	if (status == PYFORMAT_OK) {
 		require(again == (out->len <= SMALL ? PYFORMAT_OK : PYFORMAT_TOO_LARGE));
@@ -51,7 +54,8 @@ static void
 check(struct value format, struct value args)
 {
 	struct buf out = BUF_INIT;
-	enum pyformat_status status = pyformat_percent(&out, format, args, LIMIT);
+	size_t work = WORK;
+	enum pyformat_status status = pyformat_percent(&out, format, args, LIMIT, &work);
 
 	require(!out.failed);
 	require(status != PYFORMAT_OK || out.len <= LIMIT);
@@ -61,25 +65,44 @@ check(struct value format, struct value args)
 	buf_free(&out);
 }
 
+/* {"args": ...} */
+static bool
+read_record(struct json_decoder *decoder, struct buf *body, const uint8_t *data, size_t size,
+    struct value *record)
+{
+	struct buf text = BUF_INIT;
+	const char *what;
+	size_t offset;
+	bool literal;
+
+	buf_puts(body, "{\"args\": ");
+	buf_append(body, data, size);
+	buf_putc(body, '}');
+	json_begin(decoder, body->data, body->len);
+	if (json_next_record(decoder, record, &what, &offset) == JSON_RECORD)
+		return true;
+	text_from_bytes(&text, (const char *)data, size);
+	buf_clear(body, SIZE_MAX);
+	buf_puts(body, "{\"args\":");
+	literal = pyliteral_args(body, text.len > 0 ? text.data : "", text.len);
+	buf_putc(body, '}');
+	buf_free(&text);
+	return literal && json_decode(decoder, body, record) == JSON_RECORD;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct json_decoder *decoder;
 	struct buf line = fuzz_line(&data, &size), format = BUF_INIT, body = BUF_INIT;
-	const char *what;
 	struct value v;
-	size_t offset;
 
 	if (decoder == NULL) {
 		json_init();
-		decoder = json_decoder_new(MEMORY_MAX);
+		decoder = json_decoder_new(MEMORY_MAX, NULL);
 	}
 	text_from_bytes(&format, line.data, line.len);
-	buf_puts(&body, "{\"args\": ");
-	buf_append(&body, data, size);
-	buf_putc(&body, '}');
-	json_begin(decoder, body.data, body.len);
-	if (json_next_record(decoder, &v, &what, &offset) == JSON_RECORD) {
+	if (read_record(decoder, &body, data, size, &v)) {
 		struct value text = {
 		    VALUE_STRING, format.len > 0 ? format.data : "", format.len, NULL};
 

@@ -5,6 +5,7 @@ The server runs by itself here, on a unix socket of its own, without nginx.
 
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -12,22 +13,27 @@ import subprocess
 import time
 from pathlib import Path
 
-from server import TREE, clean_environment, wait_for
+from figures import note
+from server import SANITIZER_MARKS, TREE, clean_environment, wait_for
 
 BUILD = Path(TREE, os.environ.get("BUILD_DIR", "build"))
 SANITIZED = "fsanitize" in (BUILD / "config.status").read_text(errors="replace")
-# The longest that a good request may take, whatever others do. A sanitizer makes the server ten times
-# slower.
+# What a good request takes at the most, whatever others do. A sanitizer makes the server ten times slower.
 LONGEST = 1.0 if SANITIZED else 0.1
+# And where the machine is busy with something else: by far not as long as a thread is held by a peer that stops, ten
+# seconds (CONNECTIONS_PATIENCE in src/web/connections.h).
+BUSY = 5.0
 
 
 def assert_quick(times):
     """Good requests were answered at once. The machine may be busy with something else: one, or one in fifty, may
-    take longer, but by far not as long as a thread that is held: two seconds at least."""
+    take longer, but none waited for another's peer."""
     times = sorted(times)
+    note("rude", len(times), times[-1])
     print(f"{len(times)} good requests, the slowest took {times[-1] * 1000:.1f} ms")
-    assert times[-1] < 10 * LONGEST, times
+    assert times[-1] < BUSY, times
     assert len(times) == 1 or times[-1 - max(1, len(times) // 50)] < LONGEST, times
+
 
 BEGIN, ABORT, END, PARAMS, STDIN, STDOUT, STDERR, DATA, GET_VALUES, UNKNOWN = 1, 2, 3, 4, 5, 6, 7, 8, 9, 11
 VALUES = 10
@@ -88,6 +94,9 @@ class Connection:
     def __exit__(self, *_):
         self.socket.close()
 
+    def fileno(self):
+        return self.socket.fileno()
+
     def send(self, data):
         self.socket.sendall(data)
 
@@ -146,24 +155,61 @@ class Connection:
         return True
 
 
-class Responder:
-    """pbu-log-server on its own socket."""
+class Program:
+    """One of the programs by itself, on a unix socket of its own, `base / name`; what it says is in `errors`."""
 
-    def __init__(self, folder, **settings):
-        self.path = folder / "s"
-        self.folder = folder / "logs"
-        self.errors = folder / "stderr"
-        env = clean_environment(LOG_FOLDER=self.folder, LOG_FORMAT="%(message)s", **settings)
+    def __init__(self, base, program, name, errors, wrap=(), may_end=False, **settings):
+        self.path, self.errors = base / name, base / errors
         with open(self.errors, "wb") as err:
-            self.process = subprocess.Popen([BUILD / "pbu-log-server", "--socket", self.path],
-                                            env=env, stdin=subprocess.DEVNULL, stderr=err)
+            self.process = subprocess.Popen([*wrap, BUILD / program, "--socket", self.path], env=clean_environment(**settings),
+                                            stdin=subprocess.DEVNULL, stderr=err)
+        self.pid = self.process.pid
         # (That it listens is too early: some of its descriptors are opened after that, and tests count them.)
-        wait_for(lambda: b"serves; the log folder" in self.errors.read_bytes() or self.process.poll() is not None,
-                 "the server serves")
-        assert self.process.poll() is None, self.errors.read_text()
+        ready = {"pbu-log-server": " serves; ", "pbu-log-reader": " reads; "}[program]
+        try:
+            wait_for(lambda: ready in self.said or self.process.poll() is not None, f"{program} is ready")
+            self.serves = self.process.poll() is None
+            assert self.serves or may_end, self.said
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def said(self):
+        return self.errors.read_text(errors="replace")
 
     def connect(self):
         return Connection(self.path)
+
+    def kib(self, name="VmRSS"):
+        """VmRSS, VmHWM, ..."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(rf"(?m)^{name}:\s+(\d+) kB$", status)[1])
+
+    def check_said(self):
+        """No finding of a sanitizer."""
+        for mark in SANITIZER_MARKS:
+            assert mark not in self.said, self.said
+
+    def stop(self):
+        assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.said}"
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(30)
+        assert status == 0, f"exit status {status}:\n{self.said}"
+        self.check_said()
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Responder(Program):
+    """pbu-log-server."""
+
+    def __init__(self, base, **settings):
+        self.folder = base / "logs"
+        super().__init__(base, "pbu-log-server", "s", "stderr", LOG_FOLDER=self.folder, LOG_FORMAT="%(message)s", **settings)
 
     def lines(self):
         try:
@@ -179,17 +225,13 @@ class Responder:
             assert c.status() == 200
         return time.monotonic() - start
 
-    def kib(self, name):
-        """VmRSS, VmHWM, ..."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(next(x for x in status.splitlines() if x.startswith(name + ":")).split()[1])
-
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(30)
-        said = self.errors.read_text()
-        assert status == 0 and "Sanitizer" not in said and "runtime error" not in said, said
+        """Unless the test has waited for its end."""
+        if self.process.returncode is None:
+            super().stop()
+        assert self.process.returncode == 0, self.said
+        self.check_said()
         assert not self.path.exists()

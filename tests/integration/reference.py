@@ -1,4 +1,4 @@
-"""What CPython's own logging writes for a record, and the contract's rules on top of it.
+"""What CPython's own logging writes for a record, made safe by the rules of src/record/entry.h.
 
 entry(record, fmt, datefmt) is the text that the server must write for a record (a dict, as
 json.loads gives it), without the newline at its end. The `%` and the Formatter are CPython's.
@@ -9,11 +9,18 @@ import logging
 import re
 
 
+class _Lacking(str):
+    """Prints as `-`, with %r too."""
+
+    def __repr__(self):
+        return str(self)
+
+
 class _Fields(dict):
     """The fields of a record; one that it lacks prints as `-`."""
 
     def __missing__(self, key):
-        return "-"
+        return _Lacking("-")
 
 
 class _Style(logging.PercentStyle):
@@ -27,7 +34,7 @@ class _Formatter(logging.Formatter):
         self._style = _Style(fmt)
 
     def formatMessage(self, record):
-        """The line, and the trace of the pbu client behind it, where exc_text would follow."""
+        """The line, and the trace of the pbu client after it, where exc_text would follow."""
         text = super().formatMessage(record)
         trace = getattr(record, "trace", None)
         if isinstance(trace, list) and trace:
@@ -37,6 +44,24 @@ class _Formatter(logging.Formatter):
             text += "" if text[-1:] == "\n" else "\n"
             text += trace
         return text
+
+
+def _has_json(v):
+    """Whether JSON has all that is in a value: no bytes, tuples, sets, complex numbers, keys that are no strings."""
+    if isinstance(v, list):
+        return all(_has_json(x) for x in v)
+    if isinstance(v, dict):
+        return all(isinstance(k, str) and _has_json(x) for k, x in v.items())
+    return v is None or isinstance(v, (str, int, float))
+
+
+def _shown(args):
+    """Arguments that do not fit their message, as JSON. What JSON does not have is its repr()."""
+    if isinstance(args, (list, tuple)):
+        args = [v if _has_json(v) else repr(v) for v in args]
+    elif isinstance(args, dict):
+        args = {k if isinstance(k, str) else repr(k): v if _has_json(v) else repr(v) for k, v in args.items()}
+    return json.dumps(args, separators=(",", ":"), ensure_ascii=False)
 
 
 def message(record):
@@ -55,17 +80,19 @@ def message(record):
     try:
         return text % args, True
     except Exception:
-        return text + " args=" + json.dumps(sent, separators=(",", ":"), ensure_ascii=False), False
+        return text + " args=" + _shown(sent), False
 
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def made_safe(text):
-    """The contract's fifth step."""
+    """One entry, told apart from others, with nothing that a terminal would act on."""
     text = text.replace("\r\n", "\n").rstrip("\n")
     text = text.replace("\n", "\n\t")
-    return _CONTROL.sub(lambda m: ("\\x%02x" if ord(m[0]) < 0x100 else "\\u%04x") % ord(m[0]), text)
+    if text.startswith("\t"):
+        text = "\\x09" + text[1:]
+    return _UNSAFE.sub(lambda m: ("\\x%02x" if ord(m[0]) < 0x100 else "\\u%04x") % ord(m[0]), text)
 
 
 def entry(record, fmt="%(asctime)s %(levelname)s:%(name)s %(message)s", datefmt=None):

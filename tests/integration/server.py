@@ -18,7 +18,8 @@ In a test, don't construct it yourself; use the fixtures of conftest.py, which s
 What each server gets: a free port, a working folder of its own (`server.cwd`, where a `.env` may be
 put) with LOG_FOLDER `_logs` in it (`server.folder`), TZ=UTC, and none of the settings that happen to
 be in the environment of the tests. A setting of None is left unset: Server(tmp, LOG_FOLDER=None).
-BUILD_DIR is passed on, so that the suite can run against a sanitizer build.
+stderr_to=<descriptor>: what start.sh has as stderr instead of a file. before=<words>: what start.sh is started
+with, and becomes. BUILD_DIR is passed on, so that the suite can run against a sanitizer build.
 
 server.url              http://127.0.0.1:<port>
 server.post(x, ...)     POST /api/log; keyword arguments go to requests (headers=, timeout=, ...)
@@ -26,7 +27,7 @@ server.get(path)        GET
 server.request(m, path) anything else that `requests` can say
 server.raw(data)        bytes to the port as they are, and everything that comes back
 server.read(name)       text of a log file, "" when it is not there; read_bytes, lines, entries beside it
-server.pid              process id of pbu-log-server itself (changes when it is killed)
+server.pid, .reader_pid process id of pbu-log-server, or pbu-log-reader, itself (changes when it is killed)
 server.kill(signal)     sends a signal to it, SIGKILL unless told otherwise
 server.send(signal)     sends a signal to start.sh
 server.stdout, .stderr  what start.sh, nginx and the server have said so far
@@ -56,7 +57,8 @@ START = TREE / "start.sh"
 
 SETTINGS = (
     "LOG_FOLDER AUTH_TOKEN AUTH_TOKEN_FILE PORT ENABLED_LOG_LEVELS LOG_FORMAT LOG_DATE_FORMAT "
-    "LOG_ROTATE LOG_MAX_BYTES LOG_BACKUP_COUNT LOG_FSYNC MAX_BODY_BYTES THREADS"
+    "LOG_ROTATE LOG_MAX_BYTES LOG_BACKUP_COUNT LOG_FSYNC MAX_BODY_BYTES MAX_MEMORY_BYTES THREADS "
+    "READ_TOKEN READ_TOKEN_FILE QUERY_TIMEOUT"
 ).split()
 # Proxies are for the world outside; the tests stay on 127.0.0.1.
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -169,6 +171,8 @@ class Server:
     def __init__(self, cwd, **settings):
         self.cwd = Path(cwd)
         self.cwd.mkdir(parents=True, exist_ok=True)
+        self.stderr_to = settings.pop("stderr_to", None)
+        self.before = settings.pop("before", ())
         self.port = int(settings.get("PORT") or free_port())
         defaults = {"PORT": self.port, "LOG_FOLDER": "_logs"}
         self.env = clean_environment(**{**defaults, **settings})
@@ -188,8 +192,8 @@ class Server:
         self._err = self.cwd / f"stderr.{self.port}"
         with open(self._out, "wb") as out, open(self._err, "wb") as err:
             self.process = subprocess.Popen(
-                [str(START), *arguments], cwd=self.cwd, env=self.env, stdin=subprocess.DEVNULL,
-                stdout=out, stderr=err, start_new_session=True,
+                [*self.before, str(START), *arguments], cwd=self.cwd, env=self.env, stdin=subprocess.DEVNULL,
+                stdout=out, stderr=err if self.stderr_to is None else self.stderr_to, start_new_session=True,
             )
         Server.launched.append(self)
         return self
@@ -220,7 +224,7 @@ class Server:
     def check_alive(self):
         """What must be true of a running server after any test whatever."""
         assert self.process.poll() is None, f"start.sh ended with {self.process.returncode}:\n{self.stderr}"
-        wait_for(self.healthy, f"/api/health answers 200; stderr:\n{self.stderr}", 10)
+        wait_for(self.healthy, f"/api/health answers 200; stderr:\n{self.stderr}", 30)
         self.note_processes()
         self.check_sanitizers()
 
@@ -269,10 +273,13 @@ class Server:
         self.check_gone()
         self.check_sanitizers()
 
+    def left(self):
+        """Processes of it that are still there: {pid: command line}."""
+        return {p: command_line(p) for p, t in self.seen.items() if t is not None and start_time(p) == t}
+
     def check_gone(self):
         """No process and no run folder of it is there any more."""
-        left = {p: command_line(p) for p, t in self.seen.items() if t is not None and start_time(p) == t}
-        assert not left, f"left behind: {left}"
+        assert not self.left(), f"left behind: {self.left()}"
         assert self.run_folder is None or not self.run_folder.exists(), f"left behind: {self.run_folder}"
 
     def abandon(self):
@@ -292,14 +299,21 @@ class Server:
 
     # --- the server's own process ---
 
-    @property
-    def pid(self):
-        """The id of pbu-log-server; None between its death and its next life."""
+    def pid_of(self, program):
+        """The id of a program below start.sh; None between its death and its next life."""
         below = descendants(self.process.pid)
         for pid, (_, state, name) in process_table().items():
-            if pid in below and name == "pbu-log-server" and state != "Z":
+            if pid in below and name == program and state != "Z":
                 return pid
         return None
+
+    @property
+    def pid(self):
+        return self.pid_of("pbu-log-server")
+
+    @property
+    def reader_pid(self):
+        return self.pid_of("pbu-log-reader")
 
     def kill(self, number=signal.SIGKILL):
         def sent():

@@ -5,7 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from server import RUN_BASE, START, clean_environment, free_port
+from server import RUN_BASE, START, TREE, clean_environment, free_port
 
 AS_ROOT = os.geteuid() == 0
 # How root becomes nobody.
@@ -22,6 +22,12 @@ def run_start(cwd, *arguments, timeout=60, start=START, before=(), **settings):
     return subprocess.run(
         [*before, str(start), *arguments], cwd=cwd, env=clean_environment(**settings), stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=timeout)
+
+
+def render_nginx(folder, *addresses):
+    """The configuration of start.sh's nginx, without starting it; the log server's socket is fcgi.sock in the folder."""
+    subprocess.run(["bash", "-c", 'tree=$0; . "$tree/tools/nginx.sh"; nginx_render "$@"', TREE, folder, *addresses],
+                   check=True, env=clean_environment())
 
 
 def run_folders():

@@ -1,11 +1,13 @@
 """Real clients: the pbu package as its users use it, and the standard library's logging."""
 
-import os
+import re
+import socket
 import subprocess
 import sys
 import textwrap
+import time
 
-from server import clean_environment
+from server import TREE, clean_environment, free_port
 
 
 def run(program, **environment):
@@ -53,21 +55,34 @@ def test_the_pbu_client_without_its_token(start_server):
     assert server.lines("info.log") == [] and server.lines("error.log") == []
 
 
+def readme_code():
+    """The handler of clients/python/README.md with the program that uses it, as a reader would copy them."""
+    blocks = re.findall(r"^```python\n(.*?)^```", (TREE / "clients/python/README.md").read_text(), re.M | re.S)
+    code, = (x for x in blocks if "logging.Handler)" in x)
+    return code
+
+
+def readme_handler():
+    """The class alone."""
+    return readme_code().partition("\nlogging.basicConfig")[0]
+
+
+def program(text):
+    """A program of a test, which may use the handler of README."""
+    return readme_handler() + "\nimport os\nurl = os.environ['LOG_URL']\n" + textwrap.dedent(text)
+
+
+def test_the_handler_of_readme(start_server):
+    """The code as it stands there, but for the port."""
+    server = start_server(LOG_FORMAT="%(levelname)s:%(name)s %(message)s")
+    code = readme_code()
+    assert code.count("http://127.0.0.1:4999") == 1
+    assert run(code.replace("http://127.0.0.1:4999", server.url)) == ""
+    assert server.lines("info.log") == ["INFO:my-app hello world"]
+
+
 STDLIB_PROGRAM = """
-    import json, logging, sys, urllib.request
-
-    class ServerHandler(logging.Handler):
-        def emit(self, record):
-            if record.exc_info:
-                record.exc_text = logging.Formatter().formatException(record.exc_info)
-            fields = {**record.__dict__, "exc_info": None}
-            urllib.request.urlopen(urllib.request.Request(
-                sys.argv[1] if len(sys.argv) > 1 else URL, json.dumps(fields, default=str).encode(),
-                {"Content-Type": "application/json"})).close()
-
-    import os
-    URL = os.environ["LOG_URL"]
-    logging.getLogger().addHandler(ServerHandler())
+    logging.getLogger().addHandler(ServerHandler(url))
     logging.getLogger().setLevel("DEBUG")
     log = logging.getLogger("plain")
     log.info("%-6s|%06.2f|%r", "ab", 3.14159, None, extra={"host": "a"})
@@ -82,10 +97,67 @@ STDLIB_PROGRAM = """
 
 def test_the_standard_librarys_logging(start_server):
     server = start_server(LOG_FORMAT="%(levelname)s %(host)s %(message)s")
-    run(STDLIB_PROGRAM, LOG_URL=server.url + "/api/log")
+    run(program(STDLIB_PROGRAM), LOG_URL=server.url + "/api/log")
     assert server.lines("info.log") == ["INFO a ab    |003.14|None"]
     assert server.lines("warning.log") == ["WARNING - 1"]
     oops, last = server.entries("error.log")
     assert oops.startswith("ERROR - oops\n\tTraceback (most recent call last):\n\t  File ")
     assert oops.endswith("\n\tZeroDivisionError: division by zero")
     assert last.startswith("CRITICAL - last\n\tStack (most recent call last):\n\t  File ")
+
+
+def test_a_program_goes_on_without_a_server():
+    """Nothing listens: log.info() raises nothing, and what was lost is said."""
+    said = run(program("""
+        logging.basicConfig(level="INFO", handlers=[ServerHandler(url)])
+        logging.info("lost")
+        print("went on")
+    """), LOG_URL=f"http://127.0.0.1:{free_port()}/api/log")
+    assert said.startswith("went on\n") and "--- Logging error ---" in said and "Message: 'lost'" in said
+
+
+def test_a_queue_listener_outlives_a_missing_server(start_server):
+    """Its thread goes on after a record that could not be sent: the next one arrives."""
+    server = start_server(LOG_FORMAT="%(message)s")
+    said = run(program("""
+        import logging.handlers, queue, threading
+
+        failed = threading.Event()
+
+        class Told(ServerHandler):
+            def handleError(self, record):
+                failed.set()
+
+        handler = Told(os.environ["NOBODY"])
+        listener = logging.handlers.QueueListener(queue.SimpleQueue(), handler)
+        logging.getLogger().addHandler(logging.handlers.QueueHandler(listener.queue))
+        logging.getLogger().setLevel("INFO")
+        listener.start()
+        logging.info("lost")
+        assert failed.wait(30), "nothing was said of the lost one"
+        handler.url = url
+        logging.info("after it")
+        listener.stop()
+    """), LOG_URL=server.url + "/api/log", NOBODY=f"http://127.0.0.1:{free_port()}/api/log")
+    assert said == "" and server.lines("info.log") == ["after it"]
+
+
+def test_a_server_that_does_not_answer_holds_no_program_up():
+    """The time-out that is asked for is kept: somebody accepts, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        begin = time.monotonic()
+        said = run(program("""
+            logging.basicConfig(level="INFO", handlers=[ServerHandler(url, timeout=0.2)])
+            logging.info("lost")
+        """), LOG_URL=f"http://127.0.0.1:{silent.getsockname()[1]}/api/log")
+        assert "timed out" in said and time.monotonic() - begin < 20
+
+
+def test_no_proxy_gets_between(start_server):
+    """A proxy of the environment is not asked: it may be anybody's, and the record holds secrets."""
+    server = start_server(LOG_FORMAT="%(message)s", AUTH_TOKEN="s3cret")
+    said = run(program("""
+        logging.basicConfig(level="INFO", handlers=[ServerHandler(url, token="s3cret")])
+        logging.info("straight")
+    """), LOG_URL=server.url + "/api/log", http_proxy=f"http://127.0.0.1:{free_port()}")
+    assert said == "" and server.lines("info.log") == ["straight"]

@@ -54,12 +54,49 @@ def test_taking_the_tabs_off_gives_the_text_back(server):
 
 
 def test_odd_strings_come_through(server):
-    assert one(server, msg="a\0b \udcff \ud800\u2028é\U0001f600") == HEAD + "a\\x00b \\udcff \\ud800\u2028é\U0001f600\n"
+    assert one(server, msg="a\0b \udcff \ud800é\U0001f600") == HEAD + "a\\x00b \\udcff \\ud800é\U0001f600\n"
+
+
+def test_no_character_ends_a_line_or_turns_it_around(server):
+    text = one(server, msg="a\u2028b\u2029\x85\x0b\x1c \u202a\u202e\u2066\u2069 \u201cc\u201d\u202f")
+    assert text == HEAD + r"a\u2028b\u2029\x85\x0b\x1c \u202a\u202e\u2066\u2069 " + "\u201cc\u201d\u202f\n"
+    assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize("setting", [
+    {"LOG_FORMAT": "%(message)s"}, {"LOG_FORMAT": "%(name)s: %(message)s"}, {"LOG_FORMAT": "%(extra)-6s%(message)s"},
+    {"LOG_FORMAT": "\t%(message)s"}, {"LOG_DATE_FORMAT": "%t%H"}, {"LOG_FORMAT": "json"},
+])
+def test_no_entry_passes_for_the_continuation_of_another(start_server, setting):
+    server = start_server(**setting)
+    records = [{"msg": "one\ntwo", "name": "n", "extra": "x"}, {"msg": "\tat f()", "name": "\t", "extra": "\t"},
+               {"msg": "\n\tthree", "name": "", "extra": ""}, {"msg": "", "name": "\t\t", "extra": None}]
+    assert server.post(records).json()["records"] == 4
+    lines = server.read_bytes("info.log").split(b"\n")[:-1]
+    assert sum(not line.startswith(b"\t") for line in lines) == 4
 
 
 def test_nan_and_infinity(server):
     inf = float("inf")
     assert one(server, msg="%s %s %f", args=[float("nan"), -inf, inf]) == HEAD + "nan -inf inf\n"
+
+
+@pytest.mark.parametrize("field", ["created", "msecs"])
+@pytest.mark.parametrize("number", ["1e400", "-1E400", "Infinity", "NaN"])
+def test_a_time_that_is_no_finite_number_is_refused(server, field, number):
+    before = server.read_bytes("info.log")
+    answer = server.post(f'{{"msg":"m","{field}":{number}}}'.encode())
+    assert answer.status_code == 400 and f'"{field}" must be a finite number' in answer.json()["error"]
+    assert server.read_bytes("info.log") == before
+
+
+def test_a_number_is_finite_where_log_format_needs_it(start_server):
+    server = start_server(LOG_FORMAT="%(relativeCreated)d %(message)s")
+    for number in ("1e400", "-1E400", "Infinity", "NaN"):
+        answer = server.post(f'{{"msg":"m","relativeCreated":{number}}}'.encode())
+        assert answer.status_code == 400 and '"relativeCreated" must be a finite number' in answer.json()["error"]
+    assert server.post({"msg": "m", "relativeCreated": 1e30}).status_code == 200
+    assert server.lines("info.log") == [f"{int(1e30)} m"]
 
 
 def test_only_msg_is_required(server):
@@ -68,6 +105,24 @@ def test_only_msg_is_required(server):
     written = datetime.datetime.strptime(line[:23], "%Y-%m-%d %H:%M:%S,%f")
     age = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None) - written
     assert line[23:] == " INFO:root bare" and abs(age.total_seconds()) < 60
+
+
+def test_a_small_body_is_not_written_large(server):
+    before = len(server.read_bytes("info.log"))
+    record = {"msg": "%16777000d", "args": [1]}
+    assert server.post([record] * 7).json() == {"status": True, "records": 7}
+    assert server.lines("info.log")[-1].endswith(" INFO:root %16777000d args=[1]")
+    assert len(server.read_bytes("info.log")) - before < 1000
+    answer = server.post([{"msg": "%200000d", "args": [1]}] * 20)
+    assert answer.status_code == 413 and answer.json()["error"] == "record 5: the entries would be too large"
+
+
+def test_a_large_object_is_not_searched_from_end_to_end(server):
+    """So many members that there is no memory left for their index, and a key that is looked up often."""
+    members = ",".join(f'"{i}":1' for i in range(1_340_000))
+    body = f'{{"msg":"{"%(last).0s" * 20_000}","args":{{{members},"last":1}}}}'
+    answer = server.post(body.encode(), timeout=20)
+    assert answer.status_code == 413 and answer.json()["error"] == "too many values in one record"
 
 
 def test_a_custom_level_keeps_its_name(server):
@@ -106,6 +161,8 @@ def test_json_lines(start_server):
     for record in (first, second):
         received = datetime.datetime.strptime(record["received"], "%Y-%m-%dT%H:%M:%S.%fZ")
         assert abs((datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None) - received).total_seconds()) < 60
+    server.post({"msg": "\u2028\u202e\u2069", "\u2029": "\u201c"})
+    assert server.lines("info.log")[2].startswith(r'{"msg":"\u2028\u202e\u2069","\u2029":"' + '\u201c"')
     assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", server.read_bytes("info.log"))
 
 

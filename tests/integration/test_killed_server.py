@@ -7,34 +7,37 @@ import time
 from pathlib import Path
 
 import pytest
+from load import FORMAT, InfoLoad
 
-from numbered_clients import NumberedClients
-from server import descendants, wait_for
+from server import process_table, wait_for
 
 
 def kill_again_and_again(server, times):
-    with NumberedClients(server, 8) as clients:
+    took = []
+    with InfoLoad(server, 8, after="end") as clients:
         for _ in range(times):
             # Not before it has worked since its last death.
-            before = sum(clients.acknowledged)
-            wait_for(lambda: sum(clients.acknowledged) > before + 100 or clients.wrong, "clients get on")
+            before = clients.acknowledged()
+            wait_for(lambda: clients.acknowledged() > before + 100 or clients.refused(), "clients get on", pause=0.1)
             old = wait_for(lambda: server.pid, "a server runs")
             started = time.monotonic()
             server.kill()
             wait_for(lambda: server.pid not in (None, old), "it was started again")
-            assert time.monotonic() - started < 2
+            took.append(time.monotonic() - started)
     # At least once: what a repeated request wrote twice is a few at each death, at most.
-    clients.check(repeated=8 * times)
+    clients.check([server.folder], twice=8 * times)
+    # At once, unless the machine is busy with something else.
+    assert sorted(took)[times // 2] < 2, took
 
 
 def test_a_killed_server_comes_back(start_server):
     """SIGKILL under load: no client notices, no record is missing, no line is torn."""
-    kill_again_and_again(start_server(LOG_FORMAT="%(message)s"), 5)
+    kill_again_and_again(start_server(LOG_FORMAT=FORMAT), 5)
 
 
 @pytest.mark.slow
 def test_a_server_killed_many_times(start_server):
-    kill_again_and_again(start_server(LOG_FORMAT="%(message)s"), 100)
+    kill_again_and_again(start_server(LOG_FORMAT=FORMAT), 100)
 
 
 def test_killed_without_a_pause(start_server):
@@ -56,7 +59,8 @@ def connections(server):
 def test_requests_wait_while_there_is_no_server(start_server):
     """The supervisor keeps the socket: a request that comes between two lives is only late."""
     server = start_server(LOG_FORMAT="%(message)s")
-    supervisor = next(p for p, n in descendants(server.process.pid).items() if n == "multiwatch")
+    # There are two of them: the server's, and the reader's.
+    supervisor = process_table()[server.pid][0]
     os.kill(supervisor, signal.SIGSTOP)
     try:
         # So that it can't be started again for now.

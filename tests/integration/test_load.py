@@ -10,14 +10,18 @@ import time
 from pathlib import Path
 
 import pytest
+from fcgi_peer import SANITIZED
 from server import wait_for
 
 CLIENTS = 256
 SECONDS = 3
-LONGEST = 0.1
+# Of nearly all. A sanitizer makes the server ten times slower.
+USUAL = 1.0 if SANITIZED else 0.1
+# Who starves waits for a second at the least; a sanitizer makes all of them slow.
+LONGEST = 2.5 if SANITIZED else 0.5
 
 BODY = json.dumps({"msg": "hello %s", "args": ["world"], "name": "load", "levelno": 20}).encode()
-REQUEST = (b"POST /api/log HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+REQUEST = (b"POST /api/log HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
            % len(BODY)) + BODY
 
 
@@ -63,7 +67,7 @@ def run_clients(port, seconds):
 def keep(server, connections):
     """Has each nginx worker keep so many connections to the server."""
     conf = server.run_folder / "pbu-log-server-http.conf"
-    text, n = re.subn(r"\bkeepalive \d+;", f"keepalive {connections};", conf.read_text())
+    text, n = re.subn(r"\bkeepalive \d+;", f"keepalive {connections};", conf.read_text(), count=1)
     assert n == 1
     conf.write_text(text)
     master = int((server.run_folder / "nginx.pid").read_text())
@@ -77,16 +81,15 @@ def test_few_threads_serve_many_kept_connections(start_server, kept):
     """4 threads, many connections kept by each nginx worker, 256 clients: no one waits, none is refused."""
     server = start_server(THREADS=4)
     keep(server, kept)
-    # A sanitizer makes the server ten times slower; then starving, which takes a second, still shows.
-    longest = LONGEST if os.environ.get("BUILD_DIR", "build") == "build" else 10 * LONGEST
     for attempt in range(3):
         times, wrong = run_clients(server.port, SECONDS)
         assert not wrong, wrong[0]
         print(f"{len(times)} requests, the longest took {max(times) * 1000:.0f} ms")
+        usual = sorted(times)[len(times) * 99 // 100]
         # The machine may have been busy with something else: but not three times.
-        if max(times) < longest:
+        if usual < USUAL and max(times) < LONGEST:
             break
-    assert max(times) < longest
+    assert usual < USUAL and max(times) < LONGEST
     lines = server.read_bytes("info.log").count(b"\n")
     assert lines >= len(times)
 

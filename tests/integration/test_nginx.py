@@ -14,7 +14,7 @@ from server import TREE, free_port, wait_for
 
 JSON = {"Content-Type": "application/json"}
 # A full request of one record, for those who write their own.
-HEAD = b"POST /api/log HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /api/log HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CLOSE = b"Connection: close\r\n"
 
 
@@ -66,26 +66,29 @@ def assert_json_error(answer, *statuses):
 
 @pytest.mark.parametrize("request_bytes, status", [
     (b"nonsense\r\n\r\n", 400),
-    (b"post /api/log HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    (b"post /api/log HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
     (b"POST /api/log HTTP/1.1\r\n\r\n", 400),  # without Host
-    (b"POST /api/log HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
-    (b"POST api/log HTTP/1.1\r\nHost: x\r\n\r\n", 400),
-    (b"GET /../x HTTP/1.1\r\nHost: x\r\n\r\n", 400),
-    (b"GET /nothing HTTP/1.1\r\nHost: x\r\n" + CLOSE + b"\r\n", 404),
-    (b"GET /x.html HTTP/1.1\r\nHost: x\r\n" + CLOSE + b"\r\n", 404),
-    (b"TRACE /api/log HTTP/1.1\r\nHost: x\r\n" + CLOSE + b"\r\n", 405),
-    (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
-    (b"GET /api/health HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 40000 + b"\r\n\r\n", 431),
+    (b"POST /api/log HTTP/1.1\r\nHost: localhost\r\nHost: y\r\n\r\n", 400),
+    (b"POST api/log HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    (b"GET /../x HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    (b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n" + CLOSE + b"\r\n", 404),
+    (b"GET /x.html HTTP/1.1\r\nHost: localhost\r\n" + CLOSE + b"\r\n", 404),
+    (b"TRACE /api/log HTTP/1.1\r\nHost: localhost\r\n" + CLOSE + b"\r\n", 405),
+    (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+    (b"GET /api/health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 40000 + b"\r\n\r\n", 431),
     (HEAD + b"Transfer-Encoding: gzip\r\n" + CLOSE + b"\r\n", 501),
-    (b"GET /api/health HTTP/3.0\r\nHost: x\r\n\r\n", 505),
+    (b"GET /api/health HTTP/3.0\r\nHost: localhost\r\n\r\n", 505),
 ])
 def test_error_pages_are_json(server, untouched, request_bytes, status):
     assert_json_error(server.raw(request_bytes), status)
 
 
 def test_405_of_nginx_names_the_methods(server):
-    for path, methods in (("/api/log", "POST"), ("/api/health", "GET, HEAD"), ("/metrics", "GET, HEAD")):
-        answer = server.raw(f"TRACE {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    for path, methods in (
+            ("/api/log", "POST"), ("/api/health", "GET, HEAD"), ("/metrics", "GET, HEAD"), ("/api/log/query", "GET, HEAD"),
+            ("/api/login", "POST"), ("/api/logout", "POST"), ("/api/login-check", "GET, HEAD"), ("/metrics/reader", "GET, HEAD"),
+            ("/", "GET, HEAD"), ("/page/main.js", "GET, HEAD")):
+        answer = server.raw(f"TRACE {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         assert assert_json_error(answer, 405)["allow"] == methods
 
 
@@ -106,17 +109,52 @@ def test_bad_gateway_is_json(start_server):
             "nginx finds no server")
         headers = assert_json_error(server.request(method, path, data=b'{"msg": "x"}', headers=JSON), 502)
         assert headers["retry-after"] == "1"
+    # The log can be read all the same.
+    assert server.get("/api/log/query").status_code == 200
     server.stop()
+
+
+def test_bad_gateway_of_the_reader_is_json(start_server):
+    """And says so: nothing was to be written. Writing goes on."""
+    server = start_server()
+    (server.run_folder / "reader.sock").unlink()
+    pid = server.reader_pid
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: server.get("/api/log/query").status_code == 502, "nginx finds no reader")
+    for path in ("/api/log/query", "/api/log/tail", "/api/login-check", "/metrics/reader"):
+        answer = server.get(path)
+        assert assert_json_error(answer, 502)["retry-after"] == "1"
+        assert "reader" in answer.json()["error"] and "written" not in answer.json()["error"]
+    assert server.post({"msg": "x"}).status_code == 200
+    server.stop()
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "127.0.0.2", "[::2]"])
+@pytest.mark.parametrize("path", ["/", "/api/log/query", "/api/log", "/api/health"])
+def test_no_other_name_leads_here_without_a_token(server, untouched, path, host):
+    """A page of another site, whose name was made to lead here, is of the same origin to its browser."""
+    answer = server.get(path, headers={"Host": f"{host}:{server.port}"})
+    assert answer.status_code == 421 and answer.json()["status"] is False and "localhost" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "[::1]"])
+def test_its_own_names(server, host):
+    assert server.get("/", headers={"Host": f"{host}:{server.port}"}).status_code == 200
+
+
+def test_any_name_leads_here_with_a_token(start_server):
+    server = start_server(AUTH_TOKEN="secret")
+    assert server.get("/api/health", headers={"Host": "logs.example"}).status_code == 200
 
 
 def test_metrics_are_for_this_machine_only(server, untouched):
     """127.0.0.2 stands for the rest of the world; both ends are on this machine."""
     with socket.create_connection(("127.0.0.1", server.port), 10, source_address=("127.0.0.2", 0)) as s:
-        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 127.0.0.1\r\n" + CLOSE + b"\r\n")
+        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 127.0.0.1\r\n" + CLOSE + b"\r\n")
         answer = b"".join(iter(lambda: s.recv(65536), b""))
     assert_json_error(answer, 403)
     with socket.create_connection(("127.0.0.1", server.port), 10, source_address=("127.0.0.2", 0)) as s:
-        s.sendall(b"GET /api/health HTTP/1.1\r\nHost: x\r\n" + CLOSE + b"\r\n")
+        s.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n" + CLOSE + b"\r\n")
         assert s.recv(65536).startswith(b"HTTP/1.1 200")
     assert server.get("/metrics").status_code == 200
 
@@ -163,7 +201,7 @@ def test_idle_connections_hold_no_thread(server):
     idle = [server.connect() for _ in range(50)]
     try:
         for s in idle:
-            s.sendall(b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n")
+            s.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         for s in idle:
             assert s.recv(65536).startswith(b"HTTP/1.1 200")
         for i in range(50):
@@ -278,11 +316,62 @@ def test_address_of_the_client(server):
 def test_the_parameters_are_a_fixed_list():
     text = (TREE / "nginx/pbu-log-server-locations.conf").read_text()
     names = re.findall(r"^\s*fastcgi_param\s+(\S+)", text, re.M)
-    assert names == [
+    fixed = [
         "REQUEST_METHOD", "DOCUMENT_URI", "CONTENT_TYPE", "CONTENT_LENGTH", "REMOTE_ADDR", "HTTP_AUTHORIZATION",
         "HTTP_AUTHENTICATION",
     ]
+    reading = ["QUERY_STRING", "HTTP_COOKIE", "HTTP_SEC_FETCH_SITE", "HTTP_LAST_EVENT_ID", "HTTPS"]
+    writing = ["HTTP_CONTENT_ENCODING", "HTTP_IDEMPOTENCY_KEY"]
+    # For all, for the question about a token, and for large bodies; and for the reader.
+    assert names == 3 * (fixed + writing) + fixed + reading
     assert "fastcgi_pass_request_headers off;" in text
+
+
+# --- the page ---
+
+
+TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+PAGE = sorted(f"/page/{path.relative_to(TREE / 'page')}" for path in (TREE / "page").rglob("*") if path.suffix[1:] in TYPES)
+
+
+@pytest.mark.parametrize("path", ["/", *[x for x in PAGE if not x.endswith("index.html")]])
+def test_the_page_is_served_as_it_is(server, path):
+    """Each file, with a type that a browser takes, as nothing but what it is, and to be asked for again when it changed."""
+    file = TREE / ("page/index.html" if path == "/" else path[1:])
+    answer = server.get(path, headers={"Accept-Encoding": "identity"})
+    assert (answer.status_code, answer.content) == (200, file.read_bytes())
+    assert answer.headers["Content-Type"] == f"{TYPES[file.suffix[1:]]}; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["Referrer-Policy"] == "no-referrer"
+    policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+    assert policy.pop("default-src") == policy.pop("base-uri") == policy.pop("form-action") == "'none'"
+    assert policy.pop("frame-ancestors") == "'none'" and policy.pop("require-trusted-types-for") == "'script'"
+    assert policy.pop("connect-src") == policy.pop("script-src") == policy.pop("style-src") == policy.pop("img-src") == "'self'"
+    assert set(policy) <= {"trusted-types", "worker-src"} and "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert "Strict-Transport-Security" not in answer.headers and "Set-Cookie" not in answer.headers
+    again = server.get(path, headers={"Accept-Encoding": "identity", "If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    if len(answer.content) > 500:
+        packed = server.get(path, headers={"Accept-Encoding": "gzip"})
+        assert packed.headers["Content-Encoding"] == "gzip" and packed.content == answer.content
+
+
+@pytest.mark.parametrize("path", [
+    "/page", "/page/", "/page/index.html", "/page/nothing.js", "/page/../nginx.conf", "/page/%2e%2e/nginx.conf",
+    "/page/..%2fnginx.conf", "/page../nginx.conf", "/page/main.js/", "/page/main.js%00", "/page//../../nginx.conf",
+    "/index.html", "/main.js", "/nginx.conf", "/pbu-log-server/runner",
+])
+def test_no_other_file_is_served(server, path):
+    answer = server.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    assert_json_error(answer, 400, 404)
+
+
+def test_the_page_takes_no_other_method(server):
+    for path in ("/", "/page/main.js"):
+        for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+            assert assert_json_error(server.request(method, path), 405)["allow"] == "GET, HEAD"
+        answer = server.request("HEAD", path)
+        assert (answer.status_code, answer.content) == (200, b"")
 
 
 # --- the files of nginx/ ---

@@ -96,7 +96,7 @@ def test_hanging_up_at_every_byte(responder, beside, hang_up, padding):
 
 
 @pytest.mark.parametrize("hang_up", [close, shut_both_ways, shut_one_way])
-def test_hanging_up_behind_the_last_byte(responder, hang_up):
+def test_hanging_up_after_the_last_byte(responder, hang_up):
     """All of it came: it is written, whole, though there is nobody to hear of it."""
     text = f"all of it, then {hang_up.__name__}"
     for n in range(20):
@@ -148,7 +148,7 @@ def test_an_end_that_comes_together_with_a_request(responder, beside):
 
 
 def in_every_phase(junk):
-    """The junk before, between and behind the records of a good request."""
+    """The junk before, between and after the records of a good request."""
     good = conversation()
     return [b"".join(good[:n]) + junk + b"".join(good[n:]) for n in range(len(good) + 1)]
 

@@ -101,7 +101,7 @@ ODD_REQUESTS = {
 @pytest.mark.parametrize("target", ["POST /api/log", f"POST /api/log?token={TOKEN}", f"GET /{TOKEN}", "DELETE /metrics"])
 def test_is_in_no_answer_and_no_log(guarded, target, headers, body):
     answer = guarded.raw(
-        f"{target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n".encode("latin-1")
+        f"{target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n".encode("latin-1")
         + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
     assert TOKEN.encode() not in answer and WRONG.encode() not in answer
 

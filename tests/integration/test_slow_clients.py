@@ -14,7 +14,8 @@ import threading
 import time
 
 import pytest
-from fcgi_peer import LONGEST
+from fcgi_peer import BUSY, LONGEST
+from figures import note
 from server import wait_for
 
 GOOD = 4
@@ -24,7 +25,7 @@ SECONDS = 4
 ATTACKERS = 900
 ELSEWHERE = "127.0.0.2"
 
-HEAD = b"POST /api/log HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /api/log HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +87,13 @@ class GoodClients:
     def check(self):
         times = sorted(self.times)
         p99 = times[len(times) * 99 // 100]
+        note("slow", len(times), p99, times[-1])
         print(f"{len(times)} good requests: median {times[len(times) // 2] * 1000:.1f} ms, "
               f"p99 {p99 * 1000:.1f} ms, the slowest {times[-1] * 1000:.1f} ms; {len(self.wrong)} not answered 200")
         assert not self.wrong, self.wrong[:5]
         assert len(times) > 100
-        assert p99 < LONGEST
+        # The machine may be busy with something else for a moment; whoever waits for a slow client takes longer.
+        assert p99 < LONGEST and times[-1] < BUSY
         assert self.server.read("info.log").count("good\n") - self.before == len(times)
 
 
@@ -107,7 +110,7 @@ def metric(server, name):
 ])
 def test_slowhttptest(server, mode, tmp_path):
     address = server.url + ("/api/health" if "-X" in mode else "/api/log")
-    attack = ["slowhttptest", *mode, "-c", str(ATTACKERS), "-r", str(ATTACKERS), "-l", str(SECONDS + 2),
+    attack = ["slowhttptest", *mode, "-c", str(ATTACKERS), "-r", str(ATTACKERS), "-l", "60",
               "-p", "3", "-v", "1", "-u", address]
     before = server.read("info.log").replace("good\n", "")
     with open(tmp_path / "said", "w+", encoding="utf-8") as said:
@@ -116,7 +119,8 @@ def test_slowhttptest(server, mode, tmp_path):
             wait_for(lambda: process.poll() is not None or connected(server) > ATTACKERS * 0.9, "they attack")
             assert process.poll() is None, (tmp_path / "said").read_text()
             with GoodClients(server) as good:
-                process.wait(60)
+                go_on(SECONDS)
+            assert process.poll() is None, (tmp_path / "said").read_text()
         finally:
             if process.poll() is None:
                 process.kill()
@@ -160,14 +164,14 @@ def test_five_thousand_idle_connections(server, many):
         with GoodClients(server) as good:
             crowd = connect_elsewhere(server, count)
             for s in crowd[::2]:
-                s.sendall(b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n")
+                s.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 assert s.recv(65536).startswith(b"HTTP/1.1 200")
             go_on(SECONDS)
             open_now = connected(server)
         good.check()
         print(f"{open_now} of {count} connections are open")
         # The last ones are served, too.
-        crowd[-2].sendall(b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n")
+        crowd[-2].sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert crowd[-2].recv(65536).startswith(b"HTTP/1.1 200")
     finally:
         close_all(crowd)
@@ -186,7 +190,7 @@ def test_more_slow_bodies_than_one_address_may_have(server):
                 s.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body[:2])
                 selector.register(s, selectors.EVENT_READ)
             end = time.monotonic() + SECONDS
-            while time.monotonic() < end:
+            while time.monotonic() < end or (len(refused) < 500 and time.monotonic() < end + 15):
                 for key, _ in selector.select(0.1):
                     refused.append(key.fileobj)
                     assert key.fileobj.recv(65536).startswith(b"HTTP/1.1 429")

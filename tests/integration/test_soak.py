@@ -3,6 +3,7 @@
 SOAK_SECONDS and RACE_SECONDS say for how long; ./test.sh all gives a minute to each.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from numbered_clients import NumberedClients
+from figures import note
+from load import FORMAT, InfoLoad
 from server import wait_for
 
 CLIENTS = 6
@@ -36,9 +38,9 @@ def disturb(server, tokens, end, seed):
         if what == "reopen":
             os.kill(server.pid, signal.SIGHUP)
         elif what == "rename":
-            log = server.folder / "info.log"
-            if log.exists():
-                log.rename(server.folder / f"info.log.away{turn}")
+            # The server may be between the two steps of a roll-over.
+            with contextlib.suppress(FileNotFoundError):
+                (server.folder / "info.log").rename(server.folder / f"info.log.away{turn}")
         elif what == "tokens":
             # The one that is in use stays.
             spare = tokens.with_name("new")
@@ -54,26 +56,34 @@ def test_races(start_server, tmp_path):
     print(f"seed {seed}")
     tokens = tmp_path / "tokens"
     tokens.write_text("the-token\n")
-    server = start_server(LOG_FORMAT="%(message)s", LOG_MAX_BYTES=200_000, LOG_BACKUP_COUNT=0, AUTH_TOKEN_FILE=tokens)
-    with NumberedClients(server, CLIENTS, "the-token") as clients:
+    server = start_server(LOG_FORMAT=FORMAT, LOG_MAX_BYTES=200_000, LOG_BACKUP_COUNT=0, AUTH_TOKEN_FILE=tokens)
+    with InfoLoad(server, CLIENTS, after="end", token="the-token") as clients:
         disturb(server, tokens, time.monotonic() + seconds, seed)
-        clients.stopping = True
+        clients.expect_the_end()
         server.stop()
-    print(f"{clients.check()} records")
+    records = clients.check([server.folder])
+    note("long", f"{seconds:.0f} s", f"{records:,} records, none lost or twice",
+         what="roll-over, reopening, renaming, new tokens, the end, under full load")
+    print(f"{records} records")
 
 
 @pytest.mark.slow
 def test_soak(start_server):
     """Descriptors and memory stay what they are, and every record is there."""
     seconds = float(os.environ.get("SOAK_SECONDS", 60))
-    server = start_server(LOG_FORMAT="%(message)s", LOG_MAX_BYTES=20_000_000, LOG_BACKUP_COUNT=0, THREADS=4)
+    server = start_server(LOG_FORMAT=FORMAT, LOG_MAX_BYTES=20_000_000, LOG_BACKUP_COUNT=0, THREADS=4)
     states = []
-    with NumberedClients(server, CLIENTS, batches=1) as clients:
+    with InfoLoad(server, CLIENTS, after="end", batches=1) as clients:
         begin = time.monotonic()
         for part in range(1, 11):
-            wait_for(lambda: time.monotonic() - begin > part * seconds / 10 or clients.wrong, "its time is up", seconds + 60)
+            wait_for(lambda: time.monotonic() - begin > part * seconds / 10 or clients.refused(), "its time is up",
+                     seconds + 60, pause=0.1)
             states.append(state(server))
-    records = clients.check()
+    records = clients.check([server.folder])
+    memories = [m / 1024 for _, m in states]
+    note("long", f"{seconds:.0f} s", f"{records:,} records, none lost or twice; memory {min(memories):.1f} to {max(memories):.1f} MiB, "
+         f"{states[0][0]} to {states[-1][0]} descriptors",
+         what="load, roll-over, a batch client beside five with single records")
     print(f"{records} records; descriptors {[d for d, _ in states]}; KiB {[m for _, m in states]}")
     descriptors, memory = states[0]
     # Each nginx worker has a connection for each client, sooner or later.

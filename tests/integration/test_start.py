@@ -3,16 +3,23 @@
 import contextlib
 import json
 import os
+import pty
 import re
+import shutil
+import signal
 import subprocess
 import tempfile
+import termios
 import time
 from pathlib import Path
 
+import pytest
 import requests
 
-from server import START, TREE, Server, clean_environment, descendants, free_port, start_time, wait_for
+from server import TREE, Server, clean_environment, descendants, free_port, start_time, wait_for
 from starting import ANY, AS_NOBODY, AS_ROOT, LOOPBACK, listening, run_folders, run_start
+
+pytestmark = pytest.mark.once
 
 
 # --- help, and what it says when it is ready ---
@@ -34,7 +41,15 @@ def test_says_where_it_is(start_server):
     assert f"http://127.0.0.1:{server.port} " in server.stdout
     assert str(server.folder) in server.stdout
     assert re.search(r"token +not asked for", server.stdout)
+    assert re.search(rf"page +http://127\.0\.0\.1:{server.port}/ \(reading: not asked for\)", server.stdout)
     assert listening(server.port) == LOOPBACK
+
+
+def test_the_page_is_where_it_says(start_server):
+    server = start_server(AUTH_TOKEN="x", READ_TOKEN="y")
+    address, reading = re.search(r"page +(\S+) \(reading: (.*)\)$", server.stdout, re.M).groups()
+    assert reading == "asked for a token of READ_TOKEN or READ_TOKEN_FILE"
+    assert requests.get(address, timeout=10).headers["Content-Type"] == "text/html; charset=utf-8"
 
 
 def curl_line(server):
@@ -128,9 +143,10 @@ def test_two_started_at_the_same_moment(tmp_path):
 def test_everything_is_below_it(start_server):
     server = start_server()
     names = list(server.note_processes().values())
-    assert names.count("multiwatch") == 1 and names.count("pbu-log-server") == 1 and names.count("nginx") >= 2
-    # No helper stays beside them.
-    assert set(names) == {"multiwatch", "pbu-log-server", "nginx"}
+    programs = ["pbu-log-server", "pbu-log-reader"]
+    assert names.count("multiwatch") == 2 and [names.count(x) for x in programs] == [1, 1] and names.count("nginx") >= 2
+    # No other helper stays beside them than what reads nginx's messages.
+    assert set(names) == {"multiwatch", *programs, "nginx", "perl"} and names.count("perl") == 1
 
 
 def test_run_folder_of_its_own_choice(start_server):
@@ -141,9 +157,9 @@ def test_run_folder_of_its_own_choice(start_server):
 
 def test_socket_is_private(start_server):
     server = start_server()
-    socket_mode = (server.run_folder / "fcgi.sock").stat().st_mode & 0o777
+    socket_modes = {(server.run_folder / name).stat().st_mode & 0o777 for name in ("fcgi.sock", "reader.sock")}
     folder_mode = server.run_folder.stat().st_mode & 0o777
-    assert (socket_mode, folder_mode) == ((0o660, 0o710) if AS_ROOT else (0o600, 0o700))
+    assert (socket_modes, folder_mode) == (({0o660}, 0o710) if AS_ROOT else ({0o600}, 0o700))
 
 
 def test_as_an_ordinary_user(nobodys_folder, nobodys_start):
@@ -159,7 +175,7 @@ def test_as_an_ordinary_user(nobodys_folder, nobodys_start):
             assert process.poll() is None, out.read_text()
             return "curl " in out.read_text()
 
-        wait_for(ready, "it is ready", 60)
+        wait_for(ready, "it is ready", 300)
         below = {p: start_time(p) for p in descendants(process.pid)}
         owners = {Path(f"/proc/{p}").stat().st_uid for p in below}
         with requests.Session() as session:
@@ -190,10 +206,14 @@ def test_a_name_that_is_not_ascii(start_server, tmp_path):
 
 def test_second_start_is_quick(start_server):
     start_server().stop()
-    started = time.monotonic()
-    server = start_server()
-    assert time.monotonic() - started < 2
-    server.stop()
+    took = []
+    # The machine may be busy with something else: but not three times.
+    while len(took) < 3 and (not took or took[-1] >= 2):
+        started = time.monotonic()
+        server = start_server()
+        took.append(time.monotonic() - started)
+        server.stop()
+    assert took[-1] < 2, took
 
 
 def test_a_change_that_builds_nothing_is_built_once(start_server):
@@ -205,3 +225,199 @@ def test_a_change_that_builds_nothing_is_built_once(start_server):
         said.append("Building what has changed" in server.stdout)
         server.stop()
     assert said == [True, False]
+
+
+# --- what it leaves to nobody else ---
+
+
+def test_nobody_else_can_write_what_it_made(tmp_path):
+    """What is in the run folder is executed as root, when root has started it."""
+    server = Server(tmp_path)
+    before = os.umask(0)
+    try:
+        server.launch()
+    finally:
+        os.umask(before)
+    try:
+        wait_for(server._is_ready, "it is ready", 300)
+        server.note_processes()
+        made = [server.run_folder, *server.run_folder.rglob("*"), server.folder, *server.folder.iterdir()]
+        open_to_others = [x for x in made if not x.is_socket() and x.lstat().st_mode & 0o022]
+        assert not open_to_others and (server.run_folder / "pbu-log-server/runner") in made
+    finally:
+        server.stop()
+
+
+def test_no_install(tmp_path, nothing_left):
+    """It says what is missing: here the libraries, which pkg-config is told not to find."""
+    done = run_start(tmp_path, "--no-install", PKG_CONFIG_LIBDIR="/nowhere", PKG_CONFIG_PATH="")
+    assert done.returncode == 1
+    missing = "libfcgi-dev libcjson-dev libpcre2-dev libsodium-dev zlib1g-dev"
+    assert done.stdout.splitlines() == [f"Missing packages: {missing}"]
+    assert len(done.stderr.splitlines()) == 1 and f"apt-get install {missing}" in done.stderr
+
+
+def test_no_install_when_nothing_is_missing(tmp_path):
+    server = Server(tmp_path)
+    server.launch("--no-install")
+    try:
+        wait_for(server._is_ready, "it is ready", 300)
+    finally:
+        server.stop()
+
+
+# --- what it says of refusals ---
+
+
+def refusals(server, said=None):
+    """The lines about what nginx has refused, and for how many requests they stand."""
+    lines = [x for x in (server.stderr if said is None else said).splitlines() if x.startswith("nginx: refused with")]
+    return lines, sum(1 + int((re.search(r"\[and (\d+) more like it\]$", x) or [0, 0])[1]) for x in lines)
+
+
+def test_each_kind_of_refusal_is_said(start_server):
+    server = start_server(MAX_BODY_BYTES=5000)
+    server.get("/nothing")
+    server.get("/api/log?token=secret")
+    server.post({"msg": "x" * 6000})
+    server.request("PUT", "/api/log")
+    # The log server's own, and what went well, are not nginx's.
+    server.post({"msg": "x"})
+    server.post(b"not JSON")
+    # Each kind is said at once, however many of another there are.
+    wait_for(lambda: len(refusals(server)[0]) == 4, "four kinds of refusals")
+    said = "\n".join(refusals(server)[0])
+    for words in ("404: no such resource (asked: GET (another) from 127.0.0.1)",
+                  "401: a token belongs in the Authorization header, never in the address (asked: GET /api/log from",
+                  "413: the body is larger than this server takes (asked: POST /api/log from",
+                  '405: a record is sent by POST: with logging.handlers.HTTPHandler, say method="POST" (asked: PUT /api/log from'):
+        assert f"nginx: refused with {words}" in said
+    assert "secret" not in server.stderr
+
+
+def test_many_refusals_are_few_lines(start_server):
+    """And none of them is uncounted, also when no other comes."""
+    server = start_server()
+    started = time.monotonic()
+    for _ in range(500):
+        server.get("/nothing")
+    wait_for(lambda: refusals(server)[1] == 500, "all are counted")
+    # One in each second of the clock, the first and the last of which are not whole.
+    assert len(refusals(server)[0]) <= time.monotonic() - started + 2, server.stderr
+
+
+@pytest.mark.parametrize("delay", [0.04, 0.05, 0.06])
+def test_a_start_that_takes_its_time_refuses_nobody(start_server, tmp_path, delay):
+    """start.sh itself asks until there is an answer: nothing is said of that, also when a socket comes late."""
+    late = tmp_path / "spawn-fcgi"
+    late.write_text(f'#!/bin/sh\nsleep {delay}\nexec {shutil.which("spawn-fcgi")} "$@"\n')
+    late.chmod(0o755)
+    server = start_server(PATH=f"{tmp_path}:{os.environ['PATH']}")
+    server.get("/nothing")
+    wait_for(lambda: any("404" in line for line in refusals(server)[0]), "what comes after the start is said")
+    assert refusals(server)[1] == 1, server.stderr
+
+
+def test_what_is_said_last_is_not_lost(start_server):
+    server = start_server()
+    for _ in range(100):
+        server.get("/nothing")
+    server.stop()
+    assert refusals(server)[1] == 100
+
+
+def test_nginx_outlives_what_reads_its_messages(start_server):
+    server = start_server()
+    os.kill(next(p for p, n in server.note_processes().items() if n == "perl"), signal.SIGKILL)
+    for _ in range(2000):
+        assert server.get("/nothing").status_code == 404
+    assert server.post({"msg": "x"}).status_code == 200
+    server.stop()
+
+
+def stopped_pipe():
+    """Whom to read from, and stderr; functions that stop it and let it go on."""
+    reader, writer = os.pipe()
+
+    def stop():
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"." * 4095 + b"\n")
+        os.set_blocking(writer, True)
+
+    return reader, writer, stop, lambda: None
+
+
+def stopped_terminal():
+    """The same, as Ctrl-S and Ctrl-Q do it."""
+    reader, writer = pty.openpty()
+    return reader, writer, lambda: termios.tcflow(writer, termios.TCOOFF), lambda: termios.tcflow(writer, termios.TCOON)
+
+
+@pytest.mark.parametrize("stderr", [stopped_pipe, stopped_terminal])
+def test_nobody_waits_for_whoever_reads_stderr(start_server, stderr):
+    """And it says later how much was not said meanwhile."""
+    reader, writer, stop, go_on = stderr()
+    server = start_server(AUTH_TOKEN="secret", THREADS=1, stderr_to=writer)
+    stop()
+    for _ in range(100):
+        assert server.post({"msg": "refused"}, timeout=5).status_code == 401
+    for _ in range(2000):
+        assert server.get("/nothing", timeout=5).status_code == 404
+    assert server.post({"msg": "taken"}, headers={"Authorization": "secret"}, timeout=5).status_code == 200
+    go_on()
+    os.set_blocking(reader, False)
+    said = b""
+
+    def all_is_said():
+        nonlocal said
+        server.post({"msg": "refused"}, timeout=5)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                said += os.read(reader, 65536)
+        text = said.decode()
+        return refusals(server, text)[1] == 2000 and "pbu-log-server: warning: messages lost before this one" in text
+
+    wait_for(all_is_said, "what could not be said is counted")
+    server.stop()
+    os.close(reader)
+    os.close(writer)
+
+
+# --- what never gets ready ---
+
+
+@pytest.mark.slow
+def test_a_server_that_never_answers_is_one_line(tmp_path, nothing_left):
+    """It hangs up on every connection, as one did that was linked otherwise."""
+    build = tmp_path / "build"
+    build.mkdir()
+    (build / "Makefile").write_text("all:\n")
+    program = build / "pbu-log-server"
+    program.write_text("#!/usr/bin/env python3\nimport socket, sys\nif sys.argv[1:]: sys.exit()\n"
+                       "listener = socket.socket(fileno=0)\nwhile True: listener.accept()[0].close()\n")
+    program.chmod(0o755)
+    (build / "pbu-log-reader").symlink_to(program)
+    done = run_start(tmp_path, BUILD_DIR=build)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr
+    assert re.match(r"start\.sh: no 200 from /api/health on port \d+ within 15 seconds, but \{.*\} 502; nginx: .* while ",
+                    done.stderr), done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not AS_ROOT, reason="only root can mount")
+def test_a_full_disk_is_named(tmp_path, nothing_left):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=True)
+    try:
+        with contextlib.suppress(OSError), open(folder / "large", "wb", buffering=0) as f:
+            while True:
+                f.write(b"x" * 4096)
+        done = run_start(tmp_path, LOG_FOLDER=folder)
+        assert done.returncode == 1
+        said = [x for x in done.stderr.splitlines() if not x.startswith("pbu-log-server: ")]
+        assert len(said) == 1 and said[0].endswith('No space left on device"} 503'), done.stderr
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)

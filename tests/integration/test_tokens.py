@@ -1,5 +1,6 @@
 """Who is let in: AUTH_TOKEN, AUTH_TOKEN_FILE and 401."""
 
+import base64
 import os
 
 import pytest
@@ -8,6 +9,10 @@ from refusals import JSON, LOG, assert_error, files
 from server import wait_for
 
 TOKEN = "s3cret-token_+/="
+
+
+def basic(name, password, scheme="Basic"):
+    return f"{scheme} {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +26,11 @@ def guarded(start_module_server):
     {"Authorization": f"bearer {TOKEN}"},
     {"Authentication": TOKEN},
     {"Authorization": "Basic eDp5", "Authentication": TOKEN},
+    # As logging.handlers.HTTPHandler(credentials=("", TOKEN)) sends it, and curl -u.
+    {"Authorization": basic("", TOKEN)},
+    {"Authorization": basic("name", TOKEN)},
+    {"Authorization": basic(TOKEN, "")},
+    {"Authorization": basic(TOKEN, "a:b", "bASIC  ")},
 ])
 def test_token_taken(guarded, headers):
     assert guarded.post({"msg": "x"}, headers).json() == {"status": True}
@@ -36,6 +46,17 @@ def test_token_taken(guarded, headers):
     {"Authorization": TOKEN.upper()},
     {"Authorization": f"Token {TOKEN}"},
     {"Authorization": f"Basic {TOKEN}"},
+    {"Authorization": basic("", TOKEN[:-1])},
+    {"Authorization": basic("", TOKEN + "x")},
+    {"Authorization": basic("name", f"x:{TOKEN}")},
+    {"Authorization": basic("", TOKEN).rstrip("=")},
+    {"Authorization": basic("", TOKEN) + "="},
+    {"Authorization": basic("", TOKEN) + ", Basic eDp5"},
+    {"Authorization": f"Basic {base64.b64encode(TOKEN.encode()).decode()}"},
+    {"Authorization": basic("", TOKEN, "Digest")},
+    {"Authorization": "Basic"},
+    {"Authorization": "Basic Og=="},
+    {"Authentication": basic("", TOKEN)},
     {"Authorization": f"Bearer{TOKEN}"},
     {"Authorization": "Bearer wrong"},
     {"Authentication": "wrong"},
@@ -48,7 +69,8 @@ def test_token_refused(guarded, headers):
     before = files(guarded)
     answer = guarded.post({"msg": "must not be written"}, headers)
     assert_error(answer, 401, "token")
-    assert TOKEN not in answer.text and "WWW-Authenticate" in answer.headers
+    # Never Basic: a browser would ask for a password, keep it, and send it with whatever page asks for something.
+    assert TOKEN not in answer.text and answer.headers["WWW-Authenticate"] == "Bearer"
     assert files(guarded) == before
 
 

@@ -54,7 +54,8 @@ def debian_files():
     part.mkdir(mode=0o700, parents=True)
     try:
         # As root: apt would warn that its own user can't write here.
-        run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", found[1], "busybox-static", cwd=part)
+        run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=3", "download", found[1],
+            "busybox-static", cwd=part)
         for package in part.glob("*.deb"):
             run("dpkg-deb", "-x", package, part / "root")
         (part / "ready").mkdir()
@@ -75,7 +76,7 @@ def debian_files():
 
 
 def in_order(modules):
-    """The names of MODULES and of those they need, each behind what it needs itself."""
+    """The names of MODULES and of those they need, each after what it needs itself."""
     found = []
 
     def visit(name):

@@ -21,6 +21,7 @@ from collections import Counter
 import pytest
 
 from fcgi_peer import Connection, request
+from figures import note
 from guest import Boot, Guest
 from server import wait_for
 
@@ -34,6 +35,9 @@ MODES = {"always": (CUTS, 1, 3), "everysec": (max(1, CUTS // 4), 2.5, 4), "no": 
 # Twice a second the server syncs what was written until then. A record can wait for half a second, and
 # for the sync under way, and for its own; the guest is slow. It is a second by contract on a real machine.
 EVERYSEC_MS = 2000
+
+# Longer than a guest stands still, and by far not as long as its kernel waits until it writes by itself (30 s).
+STILL_SECONDS = 10
 
 
 def line(number):
@@ -161,7 +165,7 @@ class Run:
         return files
 
     def check_torn_lines(self, files, acknowledged):
-        """With always, a line that is torn can only be of the group that was being written: behind all
+        """With always, a line that is torn can only be of the group that was being written: after all
         that was acknowledged."""
         # The bytes tell: a line that was torn earlier may be in a file of another name by now.
         new = files.torn.keys() - self.torn
@@ -209,6 +213,12 @@ class Run:
                     self.planted.add(torn)
         self.torn |= self.planted
 
+    def note(self):
+        """For doc/RELIABILITY.md."""
+        oldest = f"{max(self.missing.values()):.0f} ms" if self.missing else "-"
+        note("power", self.cuts, f"{self.acknowledged:,}", f"{len(self.missing):,}", len(self.torn - self.planted), oldest,
+             what=f"`LOG_FSYNC={self.label}`")
+
     def row(self):
         oldest = f"{max(self.missing.values()):.0f}" if self.missing else "-"
         cache = f"{self.cache_kept} of {self.cache_size}"
@@ -234,6 +244,7 @@ def run(request, boot, tmp_path, capsys):
     try:
         with capsys.disabled():
             print(f"\nPOWER_SEED={SEED}\n{HEAD}\n{run.row()}")
+        run.note()
     finally:
         run.guest.close()
         # Large, and of no use any more.
@@ -270,6 +281,10 @@ def test_everysec_syncs_what_a_killed_server_wrote(run):
         wait_for(lambda: len(traffic.acknowledged) >= 200 or traffic.trouble, "200 answers", 60)
         run.guest.kill_server()
         traffic.stopping = True
+        # Where the guest stands still for a while, so does its clock: its time begins with the first flush. (If that
+        # came before this look there is none any more, as nothing is written.)
+        before, until = run.guest.disk.flushes, time.monotonic() + STILL_SECONDS
+        wait_for(lambda: run.guest.disk.flushes > before or time.monotonic() > until, "a flush, or long enough", 60)
         time.sleep(EVERYSEC_MS / 1000)  # the moment of the cut
     finally:
         at = time.monotonic()

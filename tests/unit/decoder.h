@@ -2,7 +2,7 @@
 #ifndef PBU_TEST_DECODER_H
 #define PBU_TEST_DECODER_H
 
-#include "record/json.h"
+#include "json/json.h"
 
 #define DECODER_MEMORY (64 * 1024 * 1024)
 
@@ -13,7 +13,7 @@ decoder_set_up(void **state)
 {
 	(void)state;
 	json_init();
-	decoder = json_decoder_new(DECODER_MEMORY);
+	decoder = json_decoder_new(DECODER_MEMORY, NULL);
 	return decoder == NULL;
 }
 

@@ -10,6 +10,16 @@
 
 static char path[] = "/tmp/pbu-test-auth-XXXXXX";
 
+/* A request with these two headers. */
+static bool
+allows(struct auth *a, const char *authorization, const char *authentication)
+{
+	const struct http_request q = {
+	    .authorization = authorization, .authentication = authentication};
+
+	return auth_allows(a, &q);
+}
+
 static void
 write_file(const char *text)
 {
@@ -45,114 +55,177 @@ tear_down(void **state)
 static void
 no_token_lets_everybody_in(void **state)
 {
-	struct options o = {0};
+	struct auth_settings o = {0};
 	char error[256];
-	struct auth *a = auth_open(&o, error, sizeof(error));
+	struct auth *a = auth_open(&o, "AUTH_TOKEN", error, sizeof(error));
 
 	(void)state;
-	assert_true(auth_allows(a, NULL, NULL));
-	assert_true(auth_allows(a, "anything", ""));
+	assert_true(allows(a, NULL, NULL));
+	assert_true(allows(a, "anything", ""));
 	auth_close(a);
 }
 
 static void
 takes_the_token_from_three_places(void **state)
 {
-	struct options o = {.auth_token = "s3cret"};
+	struct auth_settings o = {.token = "s3cret"};
 	char error[256];
-	struct auth *a = auth_open(&o, error, sizeof(error));
+	struct auth *a = auth_open(&o, "AUTH_TOKEN", error, sizeof(error));
 
 	(void)state;
-	assert_true(auth_allows(a, "s3cret", NULL));
-	assert_true(auth_allows(a, "Bearer s3cret", NULL));
-	assert_true(auth_allows(a, "bearer  s3cret", NULL));
-	assert_true(auth_allows(a, NULL, "s3cret"));
-	assert_true(auth_allows(a, "wrong", "s3cret"));
-	assert_false(auth_allows(a, NULL, NULL));
-	assert_false(auth_allows(a, "", ""));
-	assert_false(auth_allows(a, "Bearer", NULL));
-	assert_false(auth_allows(a, "Bearer ", NULL));
-	assert_false(auth_allows(a, "s3cre", NULL));
-	assert_false(auth_allows(a, "s3cret ", NULL));
-	assert_false(auth_allows(a, "s3creT", NULL));
-	assert_false(auth_allows(a, "Basic s3cret", NULL));
-	assert_false(auth_allows(a, NULL, "Bearer s3cret"));
+	assert_true(allows(a, "s3cret", NULL));
+	assert_true(allows(a, "Bearer s3cret", NULL));
+	assert_true(allows(a, "bearer  s3cret", NULL));
+	assert_true(allows(a, NULL, "s3cret"));
+	assert_true(allows(a, "wrong", "s3cret"));
+	assert_false(allows(a, NULL, NULL));
+	assert_false(allows(a, "", ""));
+	assert_false(allows(a, "Bearer", NULL));
+	assert_false(allows(a, "Bearer ", NULL));
+	assert_false(allows(a, "s3cre", NULL));
+	assert_false(allows(a, "s3cret ", NULL));
+	assert_false(allows(a, "s3creT", NULL));
+	assert_false(allows(a, "Basic s3cret", NULL));
+	assert_false(allows(a, NULL, "Bearer s3cret"));
+	auth_close(a);
+}
+
+/* The pairs are of base64(1). */
+static void
+takes_the_token_as_a_password_or_a_name(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} cases[] = {
+	    {"Basic OnMzY3JldA==", true},	  /* :s3cret */
+	    {"Basic czNjcmV0Og==", true},	  /* s3cret: */
+	    {"bASIC   bmFtZTpzM2NyZXQ=", true},	  /* name:s3cret */
+	    {"Basic czNjcmV0OnBhc3N3b3Jk", true}, /* s3cret:password */
+	    {"Basic bmFtZTp3aXRoOmNvbG9u", true}, /* name:with:colon, whose rest is the second */
+	    {"Basic d2l0aDpjb2xvbg==", false},	  /* with:colon */
+	    {"Basic bmFtZTpzM2NyZXQ", false},	  /* no padding */
+	    {"Basic bmFtZTpzM2NyZXQ= ", false},	  /* more */
+	    {"Basic bmFtZTpzM2NyZXR=", false},	  /* bits beyond the last byte */
+	    {"Basic\tOnMzY3JldA==", false},	  /* no space */
+	    {"BasicOnMzY3JldA==", false},	  /* likewise */
+	    {"Basic czNjcmV0", false},		  /* s3cret */
+	    {"Basic OnMzY3Jl", false},		  /* :s3cre */
+	    {"Basic OnMzY3JldAA=", false},	  /* :s3cret and a zero byte */
+	    {"Basic Og==", false},		  /* : */
+	    {"Basic ", false},
+	    {"Basic", false},
+	    {"Bearer OnMzY3JldA==", false},
+	};
+	struct auth_settings o = {.token = "s3cret", .token_file = path};
+	struct http_request q = {.authorization = "Basic czNjcmV0OnBhc3N3b3Jk"};
+	struct buf token = BUF_INIT;
+	char error[256];
+	struct auth *a;
+
+	(void)state;
+	write_file("with:colon\n");
+	a = auth_open(&o, "AUTH_TOKEN", error, sizeof(error));
+	assert_non_null(a);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (allows(a, cases[i].text, NULL) != cases[i].good)
+			fail_msg("%s", cases[i].text);
+		/* The other header has no schemes. */
+		assert_false(allows(a, NULL, cases[i].text));
+	}
+	assert_true(auth_token_of(a, &q, &token));
+	assert_buf_equal(&token, "s3cret");
+	auth_forget(&token);
+	assert_null(token.data);
+	assert_true(auth_is_basic(&q));
+	q.authorization = "Bearer s3cret";
+	assert_true(auth_token_of(a, &q, &token));
+	assert_buf_equal(&token, "s3cret");
+	auth_forget(&token);
+	assert_false(auth_is_basic(&q));
+	auth_close(a);
+	/* None is configured: nothing is one. */
+	o = (struct auth_settings){0};
+	a = auth_open(&o, "AUTH_TOKEN", error, sizeof(error));
+	q.authorization = "Basic Og==";
+	assert_false(auth_token_of(a, &q, &token));
+	assert_true(auth_allows(a, &q));
 	auth_close(a);
 }
 
 static void
 a_file_holds_several_tokens_and_is_read_again(void **state)
 {
-	struct options o = {.auth_token = "env", .auth_token_file = path};
+	struct auth_settings o = {.token = "env", .token_file = path};
 	char error[256];
 	struct auth *a;
 
 	(void)state;
 	write_file("one\r\n\n  two  \nthree");
-	a = auth_open(&o, error, sizeof(error));
+	a = auth_open(&o, "AUTH_TOKEN", error, sizeof(error));
 	assert_non_null(a);
-	assert_true(auth_allows(a, "env", NULL));
-	assert_true(auth_allows(a, "one", NULL));
-	assert_true(auth_allows(a, "two", NULL));
-	assert_true(auth_allows(a, "Bearer three", NULL));
-	assert_false(auth_allows(a, "four", NULL));
+	assert_true(allows(a, "env", NULL));
+	assert_true(allows(a, "one", NULL));
+	assert_true(allows(a, "two", NULL));
+	assert_true(allows(a, "Bearer three", NULL));
+	assert_false(allows(a, "four", NULL));
 
 	write_file("four\n");
 	auth_refresh(a);
-	assert_true(auth_allows(a, "four", NULL));
-	assert_true(auth_allows(a, "env", NULL));
-	assert_false(auth_allows(a, "one", NULL));
+	assert_true(allows(a, "four", NULL));
+	assert_true(allows(a, "env", NULL));
+	assert_false(allows(a, "one", NULL));
 
 	/* What can't be used leaves the old ones. */
 	write_file("\n \n");
 	auth_refresh(a);
-	assert_true(auth_allows(a, "four", NULL));
-	assert_false(auth_allows(a, "", NULL));
+	assert_true(allows(a, "four", NULL));
+	assert_false(allows(a, "", NULL));
 	unlink(path);
 	auth_refresh(a);
-	assert_true(auth_allows(a, "four", NULL));
+	assert_true(allows(a, "four", NULL));
 	assert_int_equal(mkdir(path, 0700), 0);
 	auth_refresh(a);
-	assert_true(auth_allows(a, "four", NULL));
+	assert_true(allows(a, "four", NULL));
 	assert_int_equal(rmdir(path), 0);
 	write_file("five\n");
 	auth_refresh(a);
-	assert_true(auth_allows(a, "five", NULL));
-	assert_false(auth_allows(a, "four", NULL));
+	assert_true(allows(a, "five", NULL));
+	assert_false(allows(a, "four", NULL));
 	auth_close(a);
 }
 
 static void
 a_file_alone_asks_for_a_token(void **state)
 {
-	struct options o = {.auth_token_file = path};
+	struct auth_settings o = {.token_file = path};
 	char error[256];
 	struct auth *a;
 
 	(void)state;
 	write_file("one\n");
-	a = auth_open(&o, error, sizeof(error));
-	assert_true(auth_allows(a, "one", NULL));
-	assert_false(auth_allows(a, NULL, NULL));
-	assert_false(auth_allows(a, "", ""));
+	a = auth_open(&o, "AUTH_TOKEN", error, sizeof(error));
+	assert_true(allows(a, "one", NULL));
+	assert_false(allows(a, NULL, NULL));
+	assert_false(allows(a, "", ""));
 	auth_close(a);
 }
 
 static void
 an_unusable_file_is_an_error_at_start(void **state)
 {
-	struct options o = {.auth_token_file = path};
+	struct auth_settings o = {.token_file = path};
 	char error[256];
 
 	(void)state;
 	write_file("\n");
-	assert_null(auth_open(&o, error, sizeof(error)));
+	assert_null(auth_open(&o, "AUTH_TOKEN", error, sizeof(error)));
 	assert_non_null(strstr(error, "holds no token"));
-	o.auth_token_file = "/nonexistent/tokens";
-	assert_null(auth_open(&o, error, sizeof(error)));
+	o.token_file = "/nonexistent/tokens";
+	assert_null(auth_open(&o, "AUTH_TOKEN", error, sizeof(error)));
 	assert_non_null(strstr(error, "/nonexistent/tokens"));
-	o.auth_token_file = "/tmp";
-	assert_null(auth_open(&o, error, sizeof(error)));
+	o.token_file = "/tmp";
+	assert_null(auth_open(&o, "AUTH_TOKEN", error, sizeof(error)));
 }
 
 /* --- how long it takes --- */
@@ -174,7 +247,7 @@ static bool
 compare_with_auth(struct auth *a, const char *text, const char *token)
 {
 	(void)token;
-	return auth_allows(a, text, NULL);
+	return allows(a, text, NULL);
 }
 
 static int64_t
@@ -206,7 +279,7 @@ spread(compare *f, struct auth *a, char texts[VARIANTS][TOKEN_LEN + 2], const ch
 
 	for (size_t s = 0; s < SAMPLES; s++) {
 		for (size_t v = 0; v < VARIANTS; v++) {
-			/* Not always behind the same one. */
+			/* Not always after the same one. */
 			size_t which = (v + s) % VARIANTS;
 			compare *volatile hidden =
 			    f; /* called each time, whatever the compiler knows */
@@ -245,7 +318,7 @@ static void
 the_time_does_not_tell_the_token(void **state)
 {
 	char token[TOKEN_LEN + 1], texts[VARIANTS][TOKEN_LEN + 2], error[256];
-	const struct options o = {.auth_token = token};
+	const struct auth_settings o = {.token = token};
 	const size_t wrong_at[VARIANTS] = {0, TOKEN_LEN / 2, TOKEN_LEN - 1};
 	double bytes, lengths, strcmps;
 	struct auth *a;
@@ -253,7 +326,7 @@ the_time_does_not_tell_the_token(void **state)
 	(void)state;
 	memset(token, 't', TOKEN_LEN);
 	token[TOKEN_LEN] = '\0';
-	a = auth_open(&o, error, sizeof(error));
+	a = auth_open(&o, "AUTH_TOKEN", error, sizeof(error));
 	assert_non_null(a);
 
 	for (size_t v = 0; v < VARIANTS; v++) {
@@ -288,6 +361,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(no_token_lets_everybody_in),
 	    cmocka_unit_test(takes_the_token_from_three_places),
+	    cmocka_unit_test(takes_the_token_as_a_password_or_a_name),
 	    cmocka_unit_test(a_file_holds_several_tokens_and_is_read_again),
 	    cmocka_unit_test(a_file_alone_asks_for_a_token),
 	    cmocka_unit_test(an_unusable_file_is_an_error_at_start),

@@ -1,5 +1,5 @@
 /* Many threads commit at the same time. */
-#include "commit_fixture.h"
+#include "files_fixture.h"
 
 #define THREADS 16
 #define ENTRIES 20000
@@ -12,12 +12,12 @@ static _Atomic int running;
 static void
 submit_one(struct fixture *f, int i)
 {
-	struct commit_entries e = {0};
+	struct entries e = {0};
 	enum level level = (enum level)(i % LEVEL_COUNT);
 
 	buf_printf(&e.level[level], "entry %d\n\tcontinued %d\n", i, i);
 	e.records[level] = 1;
-	if (submit_entries(f, &e) != COMMIT_DONE)
+	if (submit_entries(f, &e) != TICKET_DONE)
 		atomic_fetch_add(&failed, 1);
 	buf_free(&e.level[level]);
 }
@@ -59,9 +59,8 @@ submit_all(struct fixture *f)
 	pthread_t thread[THREADS];
 	struct dirent *entry;
 	DIR *listing;
-	int busy = 0;
 
-	f->options.levels = (1U << LEVEL_COUNT) - 1;
+	f->settings.levels = (1U << LEVEL_COUNT) - 1;
 	next = failed = 0;
 	start(f);
 	running = THREADS;
@@ -69,11 +68,10 @@ submit_all(struct fixture *f)
 		assert_int_equal(pthread_create(&thread[i], NULL, submit_many, f), 0);
 	/* Everything else that goes on at the same time. */
 	while (atomic_load(&running) > 0) {
-		commit_tick(f->commit);
 		if (!commit_writable(f->commit, f->why, sizeof(f->why)))
 			fail_msg("%s", f->why);
-		if (++busy % 8 == 0)
-			commit_reopen(f->commit);
+		commit_reopen(f->commit);
+		wait_for(commit_reopened(f->commit));
 	}
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
@@ -104,8 +102,9 @@ many_threads_lose_nothing_while_files_roll_over(void **state)
 {
 	struct fixture *f = *state;
 
-	f->options.max_bytes = 4096;
-	f->options.sync = SYNC_EVERYSEC;
+	f->settings.max_bytes = 4096;
+	f->settings.sync = SYNC_EVERYSEC;
+	f->settings.backup_count = 0;
 	submit_all(f);
 	assert_true(f->metrics.rollovers > 4);
 }
@@ -114,8 +113,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    commit_test(many_threads_lose_nothing),
-	    commit_test(many_threads_lose_nothing_while_files_roll_over),
+	    files_test(many_threads_lose_nothing),
+	    files_test(many_threads_lose_nothing_while_files_roll_over),
 	};
 
 	return cmocka_run_group_tests_name("commit_threads", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 #include "record/entry.h"
-#include "record/text.h"
 #include "unit.h"
+#include "json/text.h"
 
 /* The entry of a text in one piece, and in pieces of one byte-safe cut each, must be the same. */
 static void
@@ -33,6 +33,20 @@ continuation_lines_start_with_a_tab(void **state)
 	SAFE("a\n\n\nb", "a\n\t\n\t\n\tb\n");
 	SAFE("\na", "\n\ta\n");
 	SAFE("a\n\tb", "a\n\t\tb\n");
+}
+
+/* Else an entry could pass for a continuation line of the one before. */
+static void
+an_entry_does_not_start_with_a_tab(void **state)
+{
+	(void)state;
+	SAFE("\t", "\\x09\n");
+	SAFE("\tat f()", "\\x09at f()\n");
+	SAFE("\t\ta\tb", "\\x09\ta\tb\n");
+	SAFE("\t\n\tb", "\\x09\n\t\tb\n");
+	SAFE("\r\ta", "\\x0d\ta\n");
+	SAFE("\r\n\ta", "\n\t\ta\n"); /* its first line is the empty one */
+	SAFE("\n\ta", "\n\t\ta\n");
 }
 
 static void
@@ -72,6 +86,22 @@ surrogates_are_written_out_and_other_text_stays(void **state)
 }
 
 static void
+separators_and_bidi_controls_are_written_out(void **state)
+{
+	(void)state;
+	SAFE("a\xe2\x80\xa8 b\xe2\x80\xa9", "a\\u2028 b\\u2029\n");
+	SAFE("\xe2\x80\xaa\xe2\x80\xab\xe2\x80\xac\xe2\x80\xad\xe2\x80\xae",
+	    "\\u202a\\u202b\\u202c\\u202d\\u202e\n");
+	SAFE("\xe2\x81\xa6\xe2\x81\xa7\xe2\x81\xa8\xe2\x81\xa9", "\\u2066\\u2067\\u2068\\u2069\n");
+	/* Their neighbours, and what else begins with E2: U+2027, U+202F, U+2065, U+206A, quotes.
+	 */
+	SAFE("\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa\xe2\x80\x9c\xe2\x82\xac",
+	    "\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa\xe2\x80\x9c\xe2\x82\xac\n");
+	/* The same last bytes after another lead byte. */
+	SAFE("\xe3\x80\xa8\xe1\x81\xa6", "\xe3\x80\xa8\xe1\x81\xa6\n");
+}
+
+static void
 breaks_lines_as_cpythons_formatter(void **state)
 {
 	static const struct {
@@ -84,6 +114,7 @@ breaks_lines_as_cpythons_formatter(void **state)
 	    {"", "\n\tb\n"},
 	    {"a\r", "a\n\tb\n"},
 	    {"a\n\r", "a\n\t\n\tb\n"},
+	    {"\t", "\\x09\n\tb\n"},
 	};
 
 	(void)state;
@@ -106,9 +137,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(continuation_lines_start_with_a_tab),
+	    cmocka_unit_test(an_entry_does_not_start_with_a_tab),
 	    cmocka_unit_test(newlines_at_the_end_are_dropped),
 	    cmocka_unit_test(control_characters_are_written_out),
 	    cmocka_unit_test(surrogates_are_written_out_and_other_text_stays),
+	    cmocka_unit_test(separators_and_bidi_controls_are_written_out),
 	    cmocka_unit_test(breaks_lines_as_cpythons_formatter),
 	};
 

@@ -1,4 +1,4 @@
-#include "level.h"
+#include "base/level.h"
 #include "unit.h"
 
 #define ALL (LEVEL_BIT(LEVEL_COUNT) - 1)
@@ -32,6 +32,13 @@ knows_pythons_names_and_numbers(void **state)
 	assert_int_equal(level_number_of("NOTSET", 6), 0);
 	assert_int_equal(level_number_of("NOTICE", 6), -1);
 	assert_int_equal(level_number_of("INFORMATION", 4), 20); /* by its length */
+	assert_int_equal(level_number_of("Level 25", 8), 25);
+	assert_int_equal(level_number_of("Level 35!", 8), 35);
+	assert_int_equal(level_number_of("Level ", 6), -1);
+	assert_int_equal(level_number_of("Level 2x", 8), -1);
+	assert_int_equal(level_number_of("Level -5", 8), -1);
+	assert_int_equal(level_number_of("Level 999999999", 15), 999999999);
+	assert_int_equal(level_number_of("Level 1000000000", 16), -1);
 	assert_string_equal(level_name_of(50, text, sizeof(text)), "CRITICAL");
 	assert_string_equal(level_name_of(30, text, sizeof(text)), "WARNING");
 	assert_string_equal(level_name_of(25, text, sizeof(text)), "Level 25");

@@ -1,3 +1,4 @@
+#include "files/committed.h"
 #include "files/logfile.h"
 #include "tmpdir.h"
 
@@ -225,28 +226,6 @@ writes_more_buffers_than_one_call_takes(void **state)
 	logfile_close(&f);
 }
 
-static void
-is_not_trusted_after_a_failed_sync(void **state)
-{
-	struct logfile f = LOGFILE_CLOSED(NAME);
-	int ends[2];
-
-	(void)state;
-	assert_true(logfile_open(&f, folder));
-	logfile_begin(&f);
-	assert_true(append(&f, "one\n"));
-	assert_true(logfile_sync(&f));
-	assert_false(f.dirty);
-	assert_true(append(&f, "two\n"));
-	/* fdatasync(2) of a pipe fails. */
-	assert_int_equal(pipe(ends), 0);
-	assert_true(dup2(ends[1], f.fd) >= 0);
-	assert_false(logfile_sync(&f));
-	assert_int_equal(f.fd, -1);
-	close(ends[0]);
-	close(ends[1]);
-}
-
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 static void
@@ -304,6 +283,60 @@ leaves_other_nuls(void **state)
 	logfile_close(&f);
 }
 
+/* How much of it readers are shown. */
+static uint64_t
+shown(struct tmpdir *t)
+{
+	int fd = open(tmpdir_path(t, NAME), O_RDONLY | O_CLOEXEC);
+	uint64_t bytes = UINT64_MAX;
+
+	assert_true(fd >= 0);
+	committed_ask(fd, &bytes);
+	close(fd);
+	return bytes;
+}
+
+static void
+shows_readers_what_is_there_for_good(void **state)
+{
+	struct tmpdir *t = *state;
+	struct logfile f = LOGFILE_CLOSED(NAME);
+
+	tmpdir_write(t, NAME, "old\n");
+	assert_int_equal(shown(t), UINT64_MAX);
+	assert_true(logfile_open(&f, folder));
+	assert_int_equal(shown(t), 4);
+	logfile_begin(&f);
+	assert_true(append(&f, "taken back\n"));
+	assert_int_equal(shown(t), 4);
+	assert_true(logfile_undo(&f));
+	assert_int_equal(shown(t), 4);
+	logfile_begin(&f);
+	assert_true(append(&f, "new\n"));
+	assert_int_equal(shown(t), 4);
+	logfile_commit(&f);
+	assert_int_equal(shown(t), 8);
+	/* With nothing new it stays. */
+	logfile_commit(&f);
+	assert_int_equal(shown(t), 8);
+	/* Others cut it. */
+	assert_int_equal(truncate(tmpdir_path(t, NAME), 4), 0);
+	logfile_set_size(&f, 4);
+	assert_int_equal(shown(t), 4);
+	logfile_begin(&f);
+	assert_true(append(&f, "more\n"));
+	assert_int_equal(shown(t), 4);
+	logfile_commit(&f);
+	assert_int_equal(shown(t), f.size);
+	/* Others append to it. */
+	logfile_begin(&f);
+	logfile_set_size(&f, f.size + 6);
+	assert_int_equal(shown(t), f.size);
+	logfile_let_go(&f);
+	assert_int_equal(shown(t), UINT64_MAX);
+	logfile_close(&f);
+}
+
 int
 main(void)
 {
@@ -315,9 +348,9 @@ main(void)
 	    test(cuts_later_what_it_could_not_cut),
 	    test(is_safe_from_truncation_by_others),
 	    test(writes_more_buffers_than_one_call_takes),
-	    test(is_not_trusted_after_a_failed_sync),
 	    test(cuts_off_what_a_crash_has_left),
 	    test(leaves_other_nuls),
+	    test(shows_readers_what_is_there_for_good),
 	};
 
 	return cmocka_run_group_tests_name("logfile", tests, NULL, NULL);

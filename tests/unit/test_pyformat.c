@@ -1,7 +1,8 @@
 #include "python/pyformat.h"
+#include "python/pyliteral.h"
 #include "python/pyvalue.h"
-#include "record/json.h"
 #include "unit.h"
+#include "json/json.h"
 
 #include "decoder.h"
 
@@ -9,6 +10,9 @@
  * the corners that no random record finds every time, and the limits, which CPython has not. */
 
 #define LIMIT 100000
+#define WORK  (1024 * 1024)
+
+static size_t work_left; /* by the last format() */
 
 /* format % args, of JSON; the args are good until the next one. */
 static enum pyformat_status
@@ -24,7 +28,9 @@ format(struct buf *out, const char *text, const char *args)
 	json_begin(decoder, body.data, body.len);
 	if (json_next_record(decoder, &record, &what, &offset) != JSON_RECORD)
 		fail_msg("%s: %s", args, what);
-	status = pyformat_percent(out, value_string(text), json_member(record, "args", 4), LIMIT);
+	work_left = WORK;
+	status = pyformat_percent(
+	    out, value_string(text), json_member(record, "args", 4), LIMIT, &work_left);
 	json_end(decoder);
 	buf_free(&body);
 	return status;
@@ -176,6 +182,57 @@ stops_at_the_limit(void **state)
 	buf_free(&args);
 }
 
+/* What is left of the work is the caller's for the next format. */
+static void
+stops_when_the_work_is_done(void **state)
+{
+	struct buf out = BUF_INIT, text = BUF_INIT, args = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(format(&out, "%s %d %f", "[\"x\", 5, 1.5]"), PYFORMAT_OK);
+	assert_true(work_left < WORK && work_left > WORK - 500);
+	/* A value that is long to find, or to read, though little of it is wanted; %x of many
+	 * digits. */
+	buf_puts(&args, "{\"k\": \"");
+	buf_fill(&args, 'x', 5000);
+	buf_puts(&args, "\", \"l\": [\"");
+	buf_fill(&args, 'x', 5000);
+	buf_puts(&args, "\"], \"n\": ");
+	buf_fill(&args, '7', 4300);
+	buf_puts(&args, "}");
+	buf_putc(&args, '\0');
+	for (int i = 0; i < 1000; i++)
+		buf_puts(&text, "%(k).1s");
+	buf_putc(&text, '\0');
+	assert_int_equal(format(&out, text.data, args.data), PYFORMAT_TOO_LARGE);
+	assert_int_equal(work_left, 0);
+	buf_clear(&text, 0);
+	for (int i = 0; i < 1000; i++)
+		buf_puts(&text, "%(l).3r");
+	buf_putc(&text, '\0');
+	assert_int_equal(format(&out, text.data, args.data), PYFORMAT_TOO_LARGE);
+	assert_int_equal(work_left, 0);
+	buf_clear(&text, 0);
+	for (int i = 0; i < 20; i++)
+		buf_puts(&text, "%(n).0x");
+	buf_putc(&text, '\0');
+	assert_int_equal(format(&out, text.data, args.data), PYFORMAT_TOO_LARGE);
+	buf_clear(&text, 0);
+	for (int i = 0; i < 100; i++)
+		buf_puts(&text, "%.900e");
+	buf_putc(&text, '\0');
+	buf_clear(&args, 0);
+	buf_puts(&args, "[1");
+	for (int i = 1; i < 100; i++)
+		buf_puts(&args, ",1");
+	buf_puts(&args, "]");
+	buf_putc(&args, '\0');
+	assert_int_equal(format(&out, text.data, args.data), PYFORMAT_TOO_LARGE);
+	buf_free(&out);
+	buf_free(&text);
+	buf_free(&args);
+}
+
 static void
 check_repr(const char *json, const char *str, const char *repr, const char *ascii)
 {
@@ -191,10 +248,10 @@ check_repr(const char *json, const char *str, const char *repr, const char *asci
 	pyvalue_str(&out, v);
 	assert_buf_equal(&out, str);
 	buf_clear(&out, 0);
-	pyvalue_repr(&out, v);
+	pyvalue_bounded(&out, v, 'r', SIZE_MAX);
 	assert_buf_equal(&out, repr);
 	buf_clear(&out, 0);
-	pyvalue_ascii(&out, v);
+	pyvalue_bounded(&out, v, 'a', SIZE_MAX);
 	assert_buf_equal(&out, ascii);
 	json_end(decoder);
 	buf_free(&body);
@@ -222,13 +279,76 @@ values_print_as_pythons(void **state)
 	    "{'a': [1, {}], 'b': {'c': []}}", "{'a': [1, {}], 'b': {'c': []}}");
 }
 
+/* format % args, of a Python literal. */
+static enum pyformat_status
+format_literal(struct buf *out, const char *text, const char *args)
+{
+	struct buf record = BUF_INIT;
+	enum pyformat_status status;
+	struct value v;
+
+	buf_clear(out, 0);
+	buf_puts(&record, "{\"args\":");
+	assert_true(pyliteral_args(&record, args, strlen(args)));
+	buf_putc(&record, '}');
+	assert_int_equal(json_decode(decoder, &record, &v), JSON_RECORD);
+	work_left = WORK;
+	status =
+	    pyformat_percent(out, value_string(text), json_member(v, "args", 4), LIMIT, &work_left);
+	json_end(decoder);
+	buf_free(&record);
+	return status;
+}
+
+static void
+a_literal_is_its_own_text(void **state)
+{
+	static const struct {
+		const char *format, *args, *expected;
+	} cases[] = {
+	    {"%s %r %a", "(b'a', (1, 2), {'\xc3\xa9', 1})", "b'a' (1, 2) {'\\xe9', 1}"},
+	    {"%8s|%-8s|%.3s|%.2a", "(b'a', 1j, (1, 2), {1, 2})", "    b'a'|1j      |(1,|{1"},
+	    {"%(a)s %(a)r", "{'a': (1,), 1: 2}", "(1,) (1,)"},
+	    {"%s", "{1: 'a', 'b': (1,)}", "{1: 'a', 'b': (1,)}"},
+	    {"%s", "({1: 'a'},)", "{1: 'a'}"},
+	    {"%d", "(b'1',)", NULL},
+	    {"%d", "(1j,)", NULL},
+	    {"%f", "(1j,)", NULL},
+	    {"%x", "((1,),)", NULL},
+	    {"%c", "(b'a',)", NULL},
+	    {"%*d", "((1,), 1)", NULL},
+	    {"%(1)s", "{1: 'a'}", NULL},
+	    {"%(a)s", "((1,),)", NULL},
+	    {"%s", "(b'a', b'b')", NULL},
+	};
+	static const struct value args = {VALUE_LITERAL, "<object>", 8, NULL};
+	struct buf out = BUF_INIT;
+	size_t work = WORK;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		enum pyformat_status status = format_literal(&out, cases[i].format, cases[i].args);
+
+		if ((status == PYFORMAT_OK) != (cases[i].expected != NULL))
+			fail_msg("%s %% %s", cases[i].format, cases[i].args);
+		if (status == PYFORMAT_OK)
+			assert_buf_equal(&out, cases[i].expected);
+	}
+	/* Arguments that nobody could read. */
+	assert_int_equal(
+	    pyformat_percent(&out, value_string("%s"), args, LIMIT, &work), PYFORMAT_RAISES);
+	buf_free(&out);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(prints_what_cpython_prints),
+	    cmocka_unit_test(a_literal_is_its_own_text),
 	    cmocka_unit_test(raises_where_cpython_raises),
 	    cmocka_unit_test(stops_at_the_limit),
+	    cmocka_unit_test(stops_when_the_work_is_done),
 	    cmocka_unit_test(values_print_as_pythons),
 	};
 

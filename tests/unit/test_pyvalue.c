@@ -1,10 +1,16 @@
 #include "python/pyvalue.h"
-#include "record/json.h"
 #include "unit.h"
+#include "json/json.h"
 
 #include "decoder.h"
 
 /* The value of a JSON text; good until the next call. */
+static void
+repr(struct buf *out, struct value v)
+{
+	pyvalue_bounded(out, v, 'r', SIZE_MAX);
+}
+
 static struct value
 decode(const char *json)
 {
@@ -56,38 +62,44 @@ test_numbers_are_as_sent(void **state)
 	(void)state;
 	check(pyvalue_str, "1.50", "1.50");
 	check(pyvalue_str, "123456789012345678901234567890", "123456789012345678901234567890");
-	check(pyvalue_repr, "[NaN, Infinity, -Infinity, -1]", "[nan, inf, -inf, -1]");
+	check(repr, "[NaN, Infinity, -Infinity, -1]", "[nan, inf, -inf, -1]");
 }
 
 static void
 test_repr_quotes(void **state)
 {
 	(void)state;
-	check(pyvalue_repr, "\"a\"", "'a'");
-	check(pyvalue_repr, "\"it's\"", "\"it's\"");
-	check(pyvalue_repr, "\"say \\\"so\\\"\"", "'say \"so\"'");
-	check(pyvalue_repr, "\"it's \\\"so\\\"\"", "'it\\'s \"so\"'");
-	check(pyvalue_repr, "\"back\\\\slash\"", "'back\\\\slash'");
+	check(repr, "\"a\"", "'a'");
+	check(repr, "\"it's\"", "\"it's\"");
+	check(repr, "\"say \\\"so\\\"\"", "'say \"so\"'");
+	check(repr, "\"it's \\\"so\\\"\"", "'it\\'s \"so\"'");
+	check(repr, "\"back\\\\slash\"", "'back\\\\slash'");
 }
 
 static void
 test_repr_escapes(void **state)
 {
 	(void)state;
-	check(pyvalue_repr, "\"\\t\\n\\r\\u0000\\u0007\\u007f\"", "'\\t\\n\\r\\x00\\x07\\x7f'");
-	check(pyvalue_repr, "\"\\u0085\\u00a0\\u00ad\"", "'\\x85\\xa0\\xad'");
-	check(pyvalue_repr, "\"\\u0378\\u200b\\u2028\\ue000\"", "'\\u0378\\u200b\\u2028\\ue000'");
-	check(pyvalue_repr, "\"\\ud800 \\udcff\"", "'\\ud800 \\udcff'");
-	check(pyvalue_repr, "\"\\udb40\\udc01\\udbff\\udfff\"", "'\\U000e0001\\U0010ffff'");
-	check(pyvalue_repr, "\"\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80\"",
+	check(repr, "\"\\t\\n\\r\\u0000\\u0007\\u007f\"", "'\\t\\n\\r\\x00\\x07\\x7f'");
+	check(repr, "\"\\u0085\\u00a0\\u00ad\"", "'\\x85\\xa0\\xad'");
+	check(repr, "\"\\u0378\\u200b\\u2028\\ue000\"", "'\\u0378\\u200b\\u2028\\ue000'");
+	check(repr, "\"\\ud800 \\udcff\"", "'\\ud800 \\udcff'");
+	check(repr, "\"\\udb40\\udc01\\udbff\\udfff\"", "'\\U000e0001\\U0010ffff'");
+	check(repr, "\"\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80\"",
 	    "'\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80'");
+}
+
+static void
+ascii(struct buf *out, struct value v)
+{
+	pyvalue_bounded(out, v, 'a', SIZE_MAX);
 }
 
 static void
 test_ascii(void **state)
 {
 	(void)state;
-	check(pyvalue_ascii, "{\"\xc3\xa9\": [\"\xe4\xb8\xad\", \"\xf0\x9f\x98\x80 a\"]}",
+	check(ascii, "{\"\xc3\xa9\": [\"\xe4\xb8\xad\", \"\xf0\x9f\x98\x80 a\"]}",
 	    "{'\\xe9': ['\\u4e2d', '\\U0001f600 a']}");
 }
 
@@ -100,7 +112,7 @@ test_deep(void **state)
 	buf_fill(&json, '[', JSON_DEPTH_MAX - 2);
 	buf_fill(&json, ']', JSON_DEPTH_MAX - 2);
 	buf_putc(&json, '\0');
-	check(pyvalue_repr, json.data, json.data);
+	check(repr, json.data, json.data);
 	buf_free(&json);
 }
 
@@ -112,7 +124,7 @@ test_bounded(void **state)
 	struct value v = decode(json);
 
 	(void)state;
-	pyvalue_repr(&whole, v);
+	repr(&whole, v);
 	for (size_t max = 0; max <= whole.len; max++) {
 		buf_clear(&out, 0);
 		pyvalue_bounded(&out, v, 'r', max);
@@ -122,6 +134,30 @@ test_bounded(void **state)
 	buf_free(&whole);
 	buf_free(&out);
 	decode(NULL);
+}
+
+/* Of a repr() that came. */
+static void
+test_literal(void **state)
+{
+	static const char text[] = "('\xc3\xa9', b'\\x00', '\xe4\xb8\xad\xf0\x9f\x98\x80', 1)";
+	static const char ascii[] = "('\\xe9', b'\\x00', '\\u4e2d\\U0001f600', 1)";
+	const struct value v = {VALUE_LITERAL, text, sizeof(text) - 1, NULL};
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	for (const char *conversion = "sra"; *conversion != '\0'; conversion++) {
+		const char *expected = *conversion == 'a' ? ascii : text;
+
+		for (size_t max = 0; max <= strlen(expected); max++) {
+			buf_clear(&out, 0);
+			assert_true(pyvalue_bounded(&out, v, *conversion, max) >= v.len);
+			assert_int_equal(
+			    out.len, max < strlen(expected) ? max + 1 : strlen(expected));
+			assert_memory_equal(out.data, expected, out.len);
+		}
+	}
+	buf_free(&out);
 }
 
 int
@@ -135,6 +171,7 @@ main(void)
 	    cmocka_unit_test(test_ascii),
 	    cmocka_unit_test(test_deep),
 	    cmocka_unit_test(test_bounded),
+	    cmocka_unit_test(test_literal),
 	};
 
 	return cmocka_run_group_tests(tests, decoder_set_up, decoder_tear_down);

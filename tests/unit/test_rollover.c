@@ -121,21 +121,19 @@ knows_its_own_names(void **state)
 	    "info.log.2019-12-24.gz", "info.log.2019-12-24.1.gz", "info.log.2019-12-24.",
 	    "info.log.2019-12-24.0", "info.log.2019-12-24.01", "info.log.2019-12-24.1 ",
 	    "info.log.2019-12-24_", "info.log.2019-12-24_1", "info.log.2019-12-24_24",
-	    "info.log.2019-12-24_13x", "info.log.2019-12-24-13", "info.log.2019-13-24",
-	    "info.log.2019-12-32", "info.log.2019-00-01", "info.log.2019-1-24", "info.log.19-12-24",
-	    "info.log-2019-12-24", "xinfo.log.2019-12-24", "error.log.2019-12-24",
-	    "info.log.2019-12-24~", "info.log.+019-12-24", "info.log.2019-12-24.9999999999", ""};
+	    "info.log.2019-12-24_30", "info.log.2019-12-40", "info.log.2019-12-24_13x",
+	    "info.log.2019-12-24-13", "info.log.2019-13-24", "info.log.2019-12-32",
+	    "info.log.2019-00-01", "info.log.2019-1-24", "info.log.19-12-24", "info.log-2019-12-24",
+	    "xinfo.log.2019-12-24", "error.log.2019-12-24", "info.log.2019-12-24~",
+	    "info.log.+019-12-24", "info.log.2019-12-24.1000000000000000000", ""};
 	struct rollover_name n;
 
 	(void)state;
 	assert_true(rollover_parse("info.log", "info.log.2019-12-24", &n));
-	assert_int_equal(n.year, 2019);
-	assert_int_equal(n.month, 12);
-	assert_int_equal(n.day, 24);
-	assert_int_equal(n.hour, -1);
+	assert_string_equal(n.period, "2019-12-24");
 	assert_int_equal(n.number, 0);
 	assert_true(rollover_parse("info.log", "info.log.2019-12-24_13.207", &n));
-	assert_int_equal(n.hour, 13);
+	assert_string_equal(n.period, "2019-12-24_13");
 	assert_int_equal(n.number, 207);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		if (rollover_parse("info.log", others[i], &n))
@@ -149,74 +147,84 @@ open_folder(struct tmpdir *t)
 	return open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* Rolls the folder's info.log over, of that day; the name that it got. */
+static const char *
+roll_over(int folder, struct rollover_name *n)
+{
+	static char name[ROLLOVER_NAME_SIZE];
+
+	if (!rollover_rename(folder, "info.log", n))
+		fail_msg("%s", strerror(errno));
+	rollover_format("info.log", n, name);
+	return name;
+}
+
 static void
 takes_the_first_free_name(void **state)
 {
 	struct tmpdir *t = *state;
 	int folder = open_folder(t);
 	int64_t day = utc(2019, 12, 23, 23, 30);
-	char name[ROLLOVER_NAME_SIZE];
+	struct rollover_name n;
 
 	set_zone("Europe/Berlin");
 	for (int i = 0; i < 3; i++) {
 		char text[2] = {(char)('a' + i), '\0'};
 
 		tmpdir_write(t, "info.log", text);
-		assert_true(rollover_rename(folder, "info.log", ROTATE_DAILY, day, name));
+		n = rollover_name_of(ROTATE_DAILY, day);
+		roll_over(folder, &n);
 	}
-	assert_string_equal(name, "info.log.2019-12-24.2");
+	assert_int_equal(n.number, 2);
 	assert_file_equal(t, "info.log.2019-12-24", "a");
 	assert_file_equal(t, "info.log.2019-12-24.1", "b");
 	assert_file_equal(t, "info.log.2019-12-24.2", "c");
 	assert_false(tmpdir_has(t, "info.log"));
 
-	/* What was pruned is not taken again. */
+	/* What was pruned is not taken again, when it is looked for. */
 	unlink(tmpdir_path(t, "info.log.2019-12-24"));
 	unlink(tmpdir_path(t, "info.log.2019-12-24.1"));
 	tmpdir_write(t, "info.log", "d");
-	assert_true(rollover_rename(folder, "info.log", ROTATE_DAILY, day, name));
-	assert_string_equal(name, "info.log.2019-12-24.3");
+	assert_true(rollover_find_free(folder, "info.log", &n));
+	assert_string_equal(roll_over(folder, &n), "info.log.2019-12-24.3");
 
 	/* Neither is what is not a file. */
 	assert_int_equal(mkdir(tmpdir_path(t, "info.log.2019-12-24_00"), 0700), 0);
 	tmpdir_write(t, "info.log", "e");
-	assert_true(rollover_rename(folder, "info.log", ROTATE_HOURLY, day, name));
-	assert_string_equal(name, "info.log.2019-12-24_00.1");
+	n = rollover_name_of(ROTATE_HOURLY, day);
+	assert_string_equal(roll_over(folder, &n), "info.log.2019-12-24_00.1");
 
-	assert_false(rollover_rename(folder, "info.log", ROTATE_DAILY, day, name));
+	assert_false(rollover_rename(folder, "info.log", &n));
 	assert_int_equal(errno, ENOENT);
 	close(folder);
 }
 
 static void
-deletes_the_oldest_and_nothing_else(void **state)
+numbers_have_no_end_in_practice(void **state)
 {
-	static const char *const old[] = {"info.log.2018-12-31", "info.log.2019-01-01",
-	    "info.log.2019-01-01.2", "info.log.2019-01-01.10", "info.log.2019-01-01_09"};
-	static const char *const kept[] = {"info.log.2019-01-01_10", "info.log.2019-01-01_10.1",
-	    "info.log.2019-01-02", "info.log", "info.log.2018-01-01.gz", "info.log.1",
-	    "error.log.2018-01-01", "info.log.2018-13-01", "precious", ".lock"};
 	struct tmpdir *t = *state;
 	int folder = open_folder(t);
+	struct rollover_name n = {"2019-12-24", 0};
 
-	for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++)
-		tmpdir_write(t, old[i], "");
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		tmpdir_write(t, kept[i], "");
-	assert_int_equal(mkdir(tmpdir_path(t, "info.log.2017-01-01"), 0700), 0);
-	assert_int_equal(symlink("precious", tmpdir_path(t, "info.log.2017-01-02")), 0);
+	tmpdir_write(t, "info.log", "a");
+	tmpdir_write(t, "info.log.2019-12-24", "");
+	tmpdir_write(t, "info.log.2019-12-24.999999999", "");
+	assert_string_equal(roll_over(folder, &n), "info.log.2019-12-24.1000000000");
+	/* After the last there is, the lowest that is free. */
+	tmpdir_write(t, "info.log.2019-12-24.999999999999999999", "");
+	tmpdir_write(t, "info.log.2019-12-24.1", "");
+	for (int i = 2; i < 5; i++) {
+		char expected[64];
 
-	assert_true(rollover_prune(folder, "info.log", 0));
-	assert_true(tmpdir_has(t, old[0]));
-	for (unsigned i = 0; i <= sizeof(old) / sizeof(old[0]); i++) {
-		assert_true(rollover_prune(folder, "info.log", 8 - i));
-		for (unsigned k = 0; k < sizeof(old) / sizeof(old[0]); k++)
-			assert_int_equal(tmpdir_has(t, old[k]), k >= i);
+		tmpdir_write(t, "info.log", "b");
+		n.number = INT64_C(1000000000000000000);
+		snprintf(expected, sizeof(expected), "info.log.2019-12-24.%d", i);
+		assert_string_equal(roll_over(folder, &n), expected);
 	}
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		assert_true(tmpdir_has(t, kept[i]));
-	assert_true(tmpdir_has(t, "info.log.2017-01-01"));
-	assert_true(tmpdir_has(t, "info.log.2017-01-02"));
+	/* The one after is tried without a search. */
+	tmpdir_write(t, "info.log", "b");
+	n.number++;
+	assert_string_equal(roll_over(folder, &n), "info.log.2019-12-24.5");
 	close(folder);
 }
 
@@ -224,17 +232,30 @@ static void
 lists_more_than_a_handful(void **state)
 {
 	struct tmpdir *t = *state;
-	int folder = open_folder(t);
+	int folder = open_folder(t), null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const struct rollover_name day = {"2019-01-01", 0};
+	struct rollover_name *names;
 	char name[64];
+	size_t count;
 
+	names = rollover_list(folder, "info.log", NULL, true, &count);
+	assert_non_null(names);
+	assert_int_equal(count, 0);
+	free(names);
 	for (int i = 1; i <= 300; i++) {
-		snprintf(name, sizeof(name), "info.log.2019-01-01.%d", i);
+		snprintf(name, sizeof(name), "info.log.2019-01-0%d.%d", 1 + i % 2, i);
 		tmpdir_write(t, name, "");
 	}
-	assert_true(rollover_prune(folder, "info.log", 5));
-	assert_int_equal(tmpdir_count(t, "info.log."), 5);
-	assert_true(tmpdir_has(t, "info.log.2019-01-01.296"));
+	names = rollover_list(folder, "info.log", NULL, true, &count);
+	assert_int_equal(count, 300);
+	free(names);
+	names = rollover_list(folder, "info.log", &day, true, &count);
+	assert_int_equal(count, 150);
+	free(names);
+	assert_null(rollover_list(null, "info.log", NULL, true, &count));
+	assert_int_equal(errno, ENOTDIR);
 	close(folder);
+	close(null);
 }
 
 int
@@ -247,7 +268,7 @@ main(void)
 	    cmocka_unit_test(never_is_one_period),
 	    cmocka_unit_test(knows_its_own_names),
 	    tmpdir_test(takes_the_first_free_name),
-	    tmpdir_test(deletes_the_oldest_and_nothing_else),
+	    tmpdir_test(numbers_have_no_end_in_practice),
 	    tmpdir_test(lists_more_than_a_handful),
 	};
 

@@ -1,5 +1,5 @@
-#include "record/text.h"
 #include "unit.h"
+#include "json/text.h"
 
 static void
 encodes_and_decodes_every_code_point(void **state)

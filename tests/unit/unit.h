@@ -2,7 +2,7 @@
 #ifndef PBU_UNIT_H
 #define PBU_UNIT_H
 
-#include "buf.h"
+#include "base/buf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

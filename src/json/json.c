@@ -1,0 +1,471 @@
+#include "json/json.h"
+
+#include "json/arena.h"
+#include "json/scan.h"
+
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+
+/* Our marks in cJSON's type, beside the bits that cJSON uses. */
+enum {
+	MARK_UNIQUE = 1 << 16,	  /* an object whose duplicate names were dealt with */
+	MARK_DUPLICATE = 1 << 17, /* a member that is to be taken out */
+};
+
+/* Objects up to this size are searched from end to end, larger ones by a sorted index. */
+#define SMALL_OBJECT 32
+
+/* What the decoder keeps between records, and gives back when a record took more. */
+#define KEEP_BYTES (64 * 1024)
+
+enum place { BEFORE, IN_ARRAY, IN_LINES, AFTER };
+
+struct json_decoder {
+	struct arena arena;
+	struct buf rewritten; /* one record, for cJSON */
+	struct scan pass;
+	size_t end; /* of the body, where the pass ends with a line */
+	enum place place;
+	bool batch;
+	bool first;
+	size_t record_at; /* where the last record begins */
+	bool whole;	  /* nothing of it was left out */
+};
+
+/* A large object's members in the order of their names. */
+struct index {
+	size_t count;
+	cJSON *member[];
+};
+
+/* cJSON's allocator has no argument for the arena, so each thread holds its own here. */
+static _Thread_local struct arena *current_arena;
+
+static void *
+allocate(size_t n)
+{
+	return arena_alloc(current_arena, n);
+}
+
+static void
+release(void *p)
+{
+	(void)p; /* arena_reset() takes everything back */
+}
+
+void
+json_init(void)
+{
+	cJSON_Hooks hooks = {allocate, release};
+
+	cJSON_InitHooks(&hooks);
+}
+
+struct json_decoder *
+json_decoder_new(size_t memory_max, struct budget *budget)
+{
+	struct json_decoder *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	arena_init(&d->arena, memory_max, budget);
+	d->rewritten.budget = budget;
+	return d;
+}
+
+void
+json_decoder_free(struct json_decoder *d)
+{
+	if (d == NULL)
+		return;
+	arena_free(&d->arena);
+	buf_free(&d->rewritten);
+	free(d);
+}
+
+void
+json_decoder_skip(struct json_decoder *d, scan_skip *skip, const void *context)
+{
+	d->pass.skip = skip;
+	d->pass.context = context;
+}
+
+void
+json_begin(struct json_decoder *d, const char *body, size_t len)
+{
+	d->pass.body = body;
+	d->pass.len = len;
+	d->pass.at = 0;
+	d->place = BEFORE;
+	d->batch = false;
+	d->first = true;
+	/* RFC 8259, 8.1: a byte order mark may be ignored; Python's json.loads() does so too. */
+	if (len >= 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0)
+		d->pass.at = 3;
+}
+
+void
+json_begin_lines(struct json_decoder *d, const char *body, size_t len)
+{
+	json_begin(d, body, len);
+	d->place = IN_LINES;
+	d->batch = true;
+	d->end = len;
+}
+
+bool
+json_is_batch(const struct json_decoder *d)
+{
+	return d->batch;
+}
+
+void
+json_end(struct json_decoder *d)
+{
+	arena_reset(&d->arena);
+	buf_clear(&d->rewritten, KEEP_BYTES);
+	current_arena = NULL;
+}
+
+/* The pass stopped at something. */
+static enum json_status
+syntax(const struct json_decoder *d, const char **what, size_t *offset)
+{
+	*what = d->pass.what;
+	*offset = d->pass.at;
+	return d->pass.what == NULL ? JSON_NO_MEMORY : JSON_SYNTAX;
+}
+
+enum json_status
+json_decode(struct json_decoder *d, struct buf *rewritten, struct value *record)
+{
+	cJSON *root;
+
+	d->whole = true;
+	arena_reset(&d->arena);
+	buf_append(rewritten, "", 1);
+	if (rewritten->failed)
+		return JSON_NO_MEMORY;
+	current_arena = &d->arena;
+	root = cJSON_ParseWithLengthOpts(rewritten->data, rewritten->len, NULL, 1);
+	buf_clear(rewritten, KEEP_BYTES); /* cJSON has copied it */
+	/* Only good JSON comes this far, so it can only have been memory. */
+	if (root == NULL)
+		return d->arena.over_limit ? JSON_TOO_LARGE : JSON_NO_MEMORY;
+	*record = json_value((const struct json_node *)root);
+	return JSON_RECORD;
+}
+
+static enum json_status
+decode_object(struct json_decoder *d, struct value *record, const char **what, size_t *offset)
+{
+	enum json_status status;
+
+	d->record_at = d->pass.at;
+	buf_clear(&d->rewritten, KEEP_BYTES);
+	if (!scan_value(&d->pass, &d->rewritten))
+		return syntax(d, what, offset);
+	status = json_decode(d, &d->rewritten, record);
+	d->whole = d->pass.skip == NULL;
+	return status;
+}
+
+enum json_status
+json_whole_record(struct json_decoder *d, struct value *record)
+{
+	scan_skip *skip = d->pass.skip;
+	enum json_status status;
+	const char *what;
+	size_t offset;
+
+	if (d->whole)
+		return JSON_RECORD;
+	d->pass.skip = NULL;
+	d->pass.at = d->record_at;
+	status = decode_object(d, record, &what, &offset);
+	d->pass.skip = skip;
+	return status;
+}
+
+enum json_status
+json_record_status(const struct json_decoder *d)
+{
+	if (!d->arena.failed)
+		return JSON_RECORD;
+	return d->arena.over_limit ? JSON_TOO_LARGE : JSON_NO_MEMORY;
+}
+
+/* After the whole value: nothing may follow. */
+static enum json_status
+finish(struct json_decoder *d, const char **what, size_t *offset)
+{
+	d->place = AFTER;
+	if (scan_peek(&d->pass) < 0)
+		return JSON_END;
+	d->pass.what = "nothing may follow the value";
+	return syntax(d, what, offset);
+}
+
+static enum json_status
+not_a_record(struct json_decoder *d, const char **what, size_t *offset)
+{
+	*offset = d->pass.at;
+	/* It may not even be JSON: that is the clearer answer then. */
+	buf_clear(&d->rewritten, KEEP_BYTES);
+	return scan_value(&d->pass, &d->rewritten) ? JSON_NOT_RECORD : syntax(d, what, offset);
+}
+
+/* The record of the next line that has one: the pass is let see no more than that line. */
+static enum json_status
+next_line(struct json_decoder *d, struct value *record, const char **what, size_t *offset)
+{
+	struct scan *p = &d->pass;
+	enum json_status status;
+	const char *end;
+	int c;
+
+	p->len = d->end;
+	c = scan_peek(p);
+	if (c < 0)
+		return JSON_END;
+	end = memchr(p->body + p->at, '\n', p->len - p->at);
+	if (end != NULL)
+		p->len = (size_t)(end - p->body);
+	status = c == '{' ? decode_object(d, record, what, offset) : not_a_record(d, what, offset);
+	if (status == JSON_SYNTAX && p->at == p->len) {
+		*what = "a record must end in its line";
+	} else if (status == JSON_RECORD && scan_peek(p) >= 0) {
+		p->what = "nothing may follow the record in its line";
+		return syntax(d, what, offset);
+	}
+	return status;
+}
+
+enum json_status
+json_next_record(struct json_decoder *d, struct value *record, const char **what, size_t *offset)
+{
+	int c;
+
+	if (d->place == IN_LINES)
+		return next_line(d, record, what, offset);
+	c = scan_peek(&d->pass);
+	if (d->place == BEFORE && c == '[') {
+		d->batch = true;
+		d->place = IN_ARRAY;
+		d->pass.at++;
+		c = scan_peek(&d->pass);
+	} else if (d->place == BEFORE) {
+		d->place = AFTER;
+		return c == '{' ? decode_object(d, record, what, offset)
+				: not_a_record(d, what, offset);
+	}
+	if (d->place == AFTER)
+		return finish(d, what, offset);
+
+	if (!d->first || c == ']') {
+		switch (scan_next(&d->pass, ']')) {
+		case SCAN_ELEMENT: c = scan_peek(&d->pass); break;
+		case SCAN_CLOSED: return finish(d, what, offset);
+		case SCAN_FAILED: return syntax(d, what, offset);
+		}
+	}
+	d->first = false;
+	return c == '{' ? decode_object(d, record, what, offset) : not_a_record(d, what, offset);
+}
+
+/* --- duplicates and look-up --- */
+
+/* As in a Python dict: the first keeps its place and takes the later one's value. */
+static void
+replace_value(cJSON *first, cJSON *later)
+{
+	first->type = later->type;
+	first->valuestring = later->valuestring;
+	first->child = later->child;
+	later->type |= MARK_DUPLICATE;
+}
+
+/* By name; those of one name stay in their order. By merging, in `spare`, which is as long: glibc's
+ * qsort() takes memory that nobody counts. */
+static void
+sort_members(cJSON **member, cJSON **spare, size_t count)
+{
+	size_t half = count / 2, left = 0, right = half;
+
+	if (count < 2)
+		return;
+	sort_members(member, spare, half);
+	sort_members(member + half, spare, count - half);
+	memcpy(spare, member, count * sizeof(cJSON *));
+	for (size_t i = 0; i < count; i++) {
+		bool from_left = right == count || (left < half && strcmp(spare[left]->string,
+								       spare[right]->string) <= 0);
+
+		member[i] = spare[from_left ? left++ : right++];
+	}
+}
+
+/* Without memory for it, the object is empty: each search from end to end would take too long. */
+static void
+build_index(cJSON *object, size_t count)
+{
+	struct index *index = allocate(sizeof(*index) + count * sizeof(cJSON *));
+	cJSON **spare = allocate(count * sizeof(cJSON *));
+	size_t kept = 0, i = 0;
+
+	if (index == NULL || spare == NULL) {
+		object->child = NULL;
+		return;
+	}
+	for (cJSON *m = object->child; m != NULL; m = m->next)
+		index->member[i++] = m;
+	sort_members(index->member, spare, count);
+	for (i = 0; i < count; i++) {
+		cJSON *first = index->member[i];
+
+		while (i + 1 < count && strcmp(first->string, index->member[i + 1]->string) == 0)
+			replace_value(first, index->member[++i]);
+		index->member[kept++] = first;
+	}
+	index->count = kept;
+	object->valuestring = (char *)index; /* which an object does not use */
+}
+
+static void
+mark_duplicates(cJSON *object)
+{
+	for (cJSON *m = object->child; m != NULL; m = m->next) {
+		if ((m->type & MARK_DUPLICATE) != 0)
+			continue;
+		for (cJSON *later = m->next; later != NULL; later = later->next) {
+			if ((later->type & MARK_DUPLICATE) == 0 &&
+			    strcmp(m->string, later->string) == 0)
+				replace_value(m, later);
+		}
+	}
+}
+
+static void
+make_unique(cJSON *object)
+{
+	cJSON **link = &object->child;
+	size_t count = 0;
+
+	object->type |= MARK_UNIQUE;
+	for (const cJSON *m = object->child; m != NULL; m = m->next)
+		count++;
+	if (count > SMALL_OBJECT)
+		build_index(object, count);
+	else
+		mark_duplicates(object);
+	/* Taken out for good, so that no later walk has to step over them. */
+	while (*link != NULL) {
+		if (((*link)->type & MARK_DUPLICATE) != 0)
+			*link = (*link)->next;
+		else
+			link = &(*link)->next;
+	}
+}
+
+const struct json_node *
+json_as_sent(struct value object)
+{
+	return (const struct json_node *)((const cJSON *)object.node)->child;
+}
+
+const struct json_node *
+json_first(struct value container)
+{
+	/* A decoded record belongs to one thread, which may note things in its nodes. */
+	cJSON *item = (cJSON *)container.node;
+
+	if (container.type == VALUE_OBJECT && (item->type & MARK_UNIQUE) == 0)
+		make_unique(item);
+	return (const struct json_node *)item->child;
+}
+
+const struct json_node *
+json_next(const struct json_node *node)
+{
+	return (const struct json_node *)((const cJSON *)node)->next;
+}
+
+/* The value of one of cJSON's strings, which begins with a mark unless it is one. */
+static struct value
+marked(const char *text)
+{
+	struct value v = {VALUE_STRING, text, 0, NULL};
+
+	if (*text == SCAN_NUMBER || *text == SCAN_LITERAL) {
+		v.type = *text == SCAN_NUMBER ? VALUE_NUMBER : VALUE_LITERAL;
+		v.text++;
+	}
+	v.len = strlen(v.text);
+	return v;
+}
+
+struct value
+json_value(const struct json_node *node)
+{
+	const cJSON *item = (const cJSON *)node;
+	struct value v = {VALUE_NULL, NULL, 0, NULL};
+
+	switch (item->type & 0xff) {
+	case cJSON_False: v.type = VALUE_FALSE; break;
+	case cJSON_True: v.type = VALUE_TRUE; break;
+	case cJSON_String: return marked(item->valuestring);
+	case cJSON_Array:
+		v.type = VALUE_ARRAY;
+		v.node = node;
+		break;
+	case cJSON_Object:
+		v.type = VALUE_OBJECT;
+		v.node = node;
+		break;
+	default: break;
+	}
+	return v;
+}
+
+struct value
+json_name(const struct json_node *node)
+{
+	return marked(((const cJSON *)node)->string);
+}
+
+static struct value
+search_index(const struct index *index, const char *name, size_t len)
+{
+	size_t low = 0, high = index->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		cJSON *m = index->member[middle];
+		int order = strncmp(name, m->string, len);
+
+		if (order == 0 && m->string[len] == '\0')
+			return json_value((const struct json_node *)m);
+		if (order > 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return value_absent;
+}
+
+struct value
+json_member(struct value object, const char *name, size_t len)
+{
+	const struct json_node *node = json_first(object);
+	const cJSON *item = (const cJSON *)object.node;
+
+	if (item->valuestring != NULL)
+		return search_index((const struct index *)item->valuestring, name, len);
+	for (; node != NULL; node = json_next(node)) {
+		const char *text = ((const cJSON *)node)->string;
+
+		if (strncmp(text, name, len) == 0 && text[len] == '\0')
+			return json_value(node);
+	}
+	return value_absent;
+}

@@ -1,0 +1,33 @@
+/*
+ * The answers of the query API: each makes one response, in a thread of the pool, and takes as long
+ * as that takes. They send it whole, errors too, but leave stream_end() to the caller.
+ */
+#ifndef PBU_ANSWERS_H
+#define PBU_ANSWERS_H
+
+#include "reader/library.h"
+#include "reader/metrics.h"
+#include "reader/pool.h"
+#include "reader/selection.h"
+#include "web/stream.h"
+
+/* What all of them read from. */
+struct reading {
+	struct library *library;
+	const struct entry_parser *parser;
+	unsigned levels;  /* ENABLED_LOG_LEVELS, a LEVEL_BIT each */
+	unsigned timeout; /* QUERY_TIMEOUT, seconds */
+	struct reader_metrics *metrics;
+	struct pool_task *task; /* of the answer; NULL: nobody else waits */
+};
+
+typedef void answer(const struct reading *r, struct selection *s, struct stream *out);
+
+answer answer_query;	/* entries, NDJSON */
+answer answer_context;	/* the neighbours of one, NDJSON */
+answer answer_hits;	/* the histogram, NDJSON: each line all that is known so far */
+answer answer_raw;	/* entries as text */
+answer answer_files;	/* JSON */
+answer answer_messages; /* a day of a level, JSON, as the seed's newest server has it */
+
+#endif

@@ -1,0 +1,122 @@
+#include "reader/handler_query.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+enum app_verdict
+handler_query_head(struct handler_thread *t, struct handler_job *job, const struct http_request *q,
+    struct http_response *r)
+{
+	struct buf why = BUF_INIT;
+	const int64_t now = clock_now_ns() / 1000000;
+
+	job->last_event_id = q->last_event_id;
+	if (selection_parse(&job->selection, q->query, t->handler->reading.levels, now, &why))
+		return APP_STREAM;
+	if (job->selection.no_memory || why.failed)
+		handler_error(r, STATUS_503, "%s", diag_reason(ENOMEM));
+	else
+		handler_error(r, STATUS_400, "%.*s", (int)why.len, why.data);
+	if (r->status == STATUS_400 && job->selection.wrong_at >= 0 && !r->body.failed) {
+		r->body.len--; /* the brace */
+		buf_printf(&r->body, ", \"at\": %" PRId64 "}", job->selection.wrong_at);
+	}
+	buf_free(&why);
+	selection_free(&job->selection);
+	return APP_ANSWER;
+}
+
+static struct handler_job *
+job_of_task(struct pool_task *task)
+{
+	return (struct handler_job *)((char *)task - offsetof(struct handler_job, task));
+}
+
+/* Ends the job, too. */
+static void
+end_query(struct handler_job *job)
+{
+	selection_free(&job->selection);
+	stream_end(job->stream);
+}
+
+static void
+refuse_query(struct handler_job *job, const char *words)
+{
+	struct http_response response = {0};
+
+	handler_error(&response, STATUS_503, "%s", words);
+	stream_begin(job->stream, &response);
+	metrics_count_status(job->handler->metrics, response.status);
+	handler_log_refused(job->handler, job, &response);
+	buf_free(&response.body);
+	end_query(job);
+}
+
+static void
+run_query(struct pool_task *task)
+{
+	struct handler_job *job = job_of_task(task);
+	struct reading reading = job->handler->reading;
+
+	reading.task = task;
+	job->answer(&reading, &job->selection, job->stream);
+}
+
+/* It finds its peer gone. */
+static void
+cancel_query(struct pool_task *task)
+{
+	shutdown(stream_fd(job_of_task(task)->stream), SHUT_RDWR);
+}
+
+static void
+query_done(struct pool_task *task, bool ran)
+{
+	if (ran)
+		end_query(job_of_task(task));
+	else
+		refuse_query(job_of_task(task), "the reader is busy; try again");
+}
+
+static void
+begin_query(struct reader_handler *h, struct handler_job *job)
+{
+	struct pool *pool = job->answer == answer_raw ? h->downloads : h->queries;
+	const int64_t patience = h->reading.timeout * CLOCK_NS_PER_SECOND;
+
+	job->task = (struct pool_task){.deadline = clock_monotonic_ns() + patience,
+	    .run = run_query,
+	    .cancel = cancel_query,
+	    .done = query_done};
+	if (!pool_submit(pool, &job->task))
+		refuse_query(job, "too many queries at a time; try again");
+}
+
+void
+handler_query_stream(void *thread, struct app_job *app, struct stream *stream)
+{
+	struct handler_thread *t = thread;
+	struct handler_job *job = handler_job_of(app);
+	struct selection selection = job->selection;
+
+	job->handler = t->handler;
+	job->stream = stream;
+	if (job->answer != NULL) {
+		begin_query(t->handler, job);
+		return;
+	}
+	/* It is the tail's from here on, and the job may be gone as this returns. */
+	job->selection.search = NULL;
+	tail_add(t->handler->tail, &selection, job->last_event_id, stream);
+}
+
+void
+handler_query_forget(struct handler_job *job)
+{
+	selection_free(&job->selection);
+}

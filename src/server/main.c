@@ -1,0 +1,173 @@
+#include "base/budget.h"
+#include "base/civil.h"
+#include "base/confine.h"
+#include "base/diag.h"
+#include "base/metrics.h"
+#include "base/program.h"
+#include "base/service.h"
+#include "base/zone.h"
+#include "config.h"
+#include "files/commit.h"
+#include "record/formatter.h"
+#include "server/handler.h"
+#include "server/settings.h"
+#include "web/auth.h"
+#include "web/fcgi.h"
+#include "web/listener.h"
+#include "web/threads.h"
+#include "json/json.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LARGE_BUFFER (256 * 1024)
+
+/* What the main thread looks after while requests are served. */
+struct serving {
+	const struct handler *handler;
+	struct threads *threads;
+};
+
+static void
+tick(void *context)
+{
+	const struct serving *s = context;
+
+	auth_refresh(s->handler->auth);
+	threads_tick(s->threads);
+}
+
+static void
+reload(void *context)
+{
+	const struct serving *s = context;
+
+	auth_refresh(s->handler->auth);
+	commit_reopen(s->handler->commit);
+}
+
+static bool
+reloaded(void *context)
+{
+	const struct serving *s = context;
+
+	return commit_reopened(s->handler->commit);
+}
+
+static void
+run_until_stopped(const struct handler *h, struct threads *threads, const char *folder)
+{
+	struct serving serving = {h, threads};
+	char status[512];
+	const struct service service = {.status = status,
+	    .tick = tick,
+	    .reload = reload,
+	    .reloaded = reloaded,
+	    .context = &serving};
+
+	snprintf(status, sizeof(status), "version %s serves; the log folder is %s", PACKAGE_VERSION,
+	    folder);
+	service_run(&service);
+}
+
+static int
+serve(struct settings *s, const struct formatter *formatter, const char *socket_path)
+{
+	static struct metrics metrics;
+	static struct budget budget;
+	struct handler h = {.metrics = &metrics,
+	    .budget = &budget,
+	    .intake = {.formatter = formatter,
+		.levels = s->logs.levels,
+		.max_body = s->web.max_body,
+		.budget = &budget}};
+	struct threads *threads = NULL;
+	struct listener listener;
+	struct app app;
+	char error[512];
+
+	budget.max = s->max_memory;
+	/* Large buffers come from the system and go back to it as soon as they are freed; glibc
+	 * would otherwise learn from the first to keep them. */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER); // NOLINT(concurrency-mt-unsafe): no threads yet
+	json_init();
+	if (!fcgi_init()) {
+		diag_error("libfcgi cannot be started");
+		return EXIT_FAILURE;
+	}
+	service_block_signals(); /* after libfcgi, which sets some up */
+
+	h.auth = auth_open(&s->auth, "AUTH_TOKEN", error, sizeof(error));
+	setting_forget(&auth_settings_group, &s->auth);
+	if (h.auth == NULL)
+		goto no_auth;
+	h.commit = commit_open(
+	    &s->logs, (size_t)s->web.max_body * s->web.threads, &metrics, error, sizeof(error));
+	if (h.commit == NULL)
+		goto no_commit;
+	h.repeats = repeats_new(REPEATS_CLIENTS, (size_t)s->web.max_body * s->web.threads);
+	if (h.repeats == NULL) {
+		snprintf(error, sizeof(error), "%s", diag_reason(ENOMEM));
+		goto no_repeats;
+	}
+	if (listener_open(&listener, socket_path, error, sizeof(error)) < 0)
+		goto no_listener;
+	confine(CONFINE_WRITES);
+	app = handler_app(&h);
+	if (commit_start(h.commit, error, sizeof(error)))
+		threads = threads_start(&listener, s->web.threads, &app, error, sizeof(error));
+	if (threads != NULL) {
+		run_until_stopped(&h, threads, s->logs.folder);
+		threads_stop(threads);
+	}
+	listener_close(&listener);
+no_listener:
+	repeats_free(h.repeats);
+no_repeats:
+	commit_close(h.commit);
+no_commit:
+	auth_close(h.auth);
+no_auth:
+	if (threads == NULL) {
+		diag_error("%s", error);
+		return EXIT_FAILURE;
+	}
+	diag_info("stopped");
+	return EXIT_SUCCESS;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct program program = {
+	    .name = "pbu-log-server",
+	    .purpose =
+		"Takes Python log records as FastCGI requests (from nginx) and appends them to\n"
+		"info.log, error.log, warning.log and debug.log.\n",
+	    .settings = settings_of,
+	    .count = settings_count,
+	};
+	struct formatter formatter;
+	struct buf why = BUF_INIT;
+	struct settings settings;
+	const char *socket_path;
+	int status;
+
+	diag_never_wait();
+	status = program_begin(&program, argc, argv, &settings, &socket_path);
+	if (status >= 0)
+		return status;
+	/* The format was checked before. */
+	if (!zone_set() ||
+	    !formatter_compile(&formatter, settings.format.line, settings.format.date, &why)) {
+		diag_error("out of memory");
+		return EXIT_FAILURE;
+	}
+	civil_start(); /* records have times without a zone */
+	status = serve(&settings, &formatter, socket_path);
+	formatter_free(&formatter);
+	buf_free(&why);
+	return status;
+}

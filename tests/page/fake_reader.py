@@ -1,0 +1,395 @@
+"""A log reader that does as it is told: slow, cut off, full of hostile entries, away. The page's tests use it
+for what the real one can't be brought to do; `python fake_reader.py` serves the page for a look at it.
+
+    with FakeReader(entries=made_up(1000)) as reader:
+        reader.url                  http://127.0.0.1:<port>/
+        reader.add("hello")         an entry is written now; tails get it
+        reader.faults.slow = 0.1    seconds before each line of an answer
+        reader.requests             what was asked for: [(method, path, {parameter: value})]
+"""
+
+import argparse
+import bisect
+import contextlib
+import json
+import random
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
+
+from fake_entries import LEVELS, TRACE, BadQuery, Entry, Search, entry, made_up
+
+PAGE = Path(__file__).resolve().parents[2] / "page"
+TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
+         ".svg": "image/svg+xml"}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+
+
+@dataclass
+class Faults:
+    slow: float = 0.0          # seconds before each line
+    cut_after: int | None = None  # lines of a query, then the connection ends
+    deadline_after: int | None = None  # entries of a query, then its time is over
+    status: dict[str, tuple[int, str]] = field(default_factory=dict)  # path -> status, words
+    no_tail_id: bool = False   # no id before the first event
+    refuse_tail: bool = False  # connections of a tail end at once
+    failed: str | None = None  # the end of a query says so
+
+
+class FakeReader:
+    def __init__(self, entries: list[Entry] | None = None, token: str | None = None, port: int = 0):
+        self.entries: list[Entry] = []
+        self.size = 0
+        self.last_selected: tuple[tuple[object, ...], list[Entry]] = ((), [])
+        self.changed = threading.Condition()
+        self.token = token
+        self.sessions: set[str] = set()
+        self.faults = Faults()
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.closing = False
+        self.generation = 0
+        for e in entries or []:
+            self._append(e)
+        handler = type("Handler", (Handler,), {"reader": self})
+        self.server = Listener(("127.0.0.1", port), handler)
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.thread: threading.Thread | None = None
+
+    def _append(self, e: Entry) -> None:
+        e.number = len(self.entries)
+        self.entries.append(e)
+        self.size += len(e.text)
+
+    def add(self, message: str = "", level: str = "INFO", logger: str = "test", *, more: str = "", made: Entry | None = None) -> Entry:
+        e = made or entry(int(time.time() * 1000), level, logger, message, more)
+        with self.changed:
+            self._append(e)
+            self.changed.notify_all()
+        return e
+
+    def break_tails(self) -> None:
+        """Ends every connection of a tail."""
+        with self.changed:
+            self.generation += 1
+            self.changed.notify_all()
+
+    def start(self) -> "FakeReader":
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
+        self.thread.start()
+        return self
+
+    def stop(self) -> None:
+        """It is away: connections end, new ones are refused."""
+        with self.changed:
+            self.closing = True
+            self.changed.notify_all()
+        self.server.shutdown()
+        self.server.server_close()
+
+    def __enter__(self) -> "FakeReader":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    # A browser opens six at a time, and more where it has just left a page; of 5 that wait the rest would be refused.
+    request_queue_size = 128
+
+
+class Handler(BaseHTTPRequestHandler):
+    reader: FakeReader
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    # --- answers ---
+
+    def head(self, status: int, kind: str, length: int | None = None, **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if length is None:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(length))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+
+    def json(self, status: int, body: object, **headers: str) -> None:
+        data = json.dumps(body).encode() + b"\n"
+        self.head(status, "application/json", len(data), **headers)
+        self.wfile.write(data)
+
+    def chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.flush()
+
+    def line(self, record: object) -> None:
+        # What is not valid as UTF-8 can't come from the server; a lone surrogate is told as such.
+        self.chunk(json.dumps(record).encode() + b"\n")
+
+    # --- requests ---
+
+    def do_GET(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            self.get()
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        path = urlsplit(self.path).path
+        self.reader.requests.append(("POST", path, {}))
+        if path == "/api/login":
+            token = self.headers.get("Authorization") or json.loads(body or b"{}").get("token")
+            if token == self.reader.token:
+                session = f"s{random.random()}"
+                self.reader.sessions.add(session)
+                self.json(200, {"status": True}, Set_Cookie=f"pbu_session={session}; HttpOnly; SameSite=Strict; Path=/")
+            else:
+                self.json(401, {"status": False, "error": "this token is not valid"})
+        elif path == "/api/logout":
+            self.reader.sessions.clear()
+            self.json(200, {"status": True}, Set_Cookie="pbu_session=; Max-Age=0; Path=/")
+        elif path == "/api/log":
+            record = json.loads(body)
+            self.reader.add(record.get("msg", ""), record.get("levelname", "INFO"), record.get("name", "root"))
+            self.json(200, {"status": True})
+        else:
+            self.json(404, {"status": False, "error": "no such resource"})
+
+    def get(self) -> None:
+        if self.reader.closing:
+            self.close_connection = True
+            return
+        parts = urlsplit(self.path)
+        path = parts.path
+        if path == "/" or path.startswith("/page/"):
+            self.static("index.html" if path == "/" else path[6:])
+            return
+        p = {k: ",".join(v) for k, v in parse_qs(parts.query).items()}
+        self.reader.requests.append(("GET", path, p))
+        if path in self.reader.faults.status:
+            status, words = self.reader.faults.status[path]
+            self.json(status, {"status": False, "error": words})
+            return
+        if self.reader.token is not None:
+            cookie = re.search(r"pbu_session=([^;]+)", self.headers.get("Cookie") or "")
+            if not (cookie and cookie[1] in self.reader.sessions):
+                self.json(401, {"status": False, "error": "a valid token is needed: log in, or send it as \"Authorization: <token>\""})
+                return
+        try:
+            self.resource(path, p)
+        except BadQuery as e:
+            self.json(400, {"status": False, "error": str(e), "at": e.at})
+        except (ValueError, KeyError) as e:
+            self.json(400, {"status": False, "error": f"{e}"})
+
+    def static(self, name: str) -> None:
+        file = PAGE / name
+        if "/" in name or not file.is_file():
+            self.json(404, {"status": False, "error": "no such resource"})
+            return
+        data = file.read_bytes()
+        self.head(200, TYPES[file.suffix], len(data), Content_Security_Policy=POLICY, Referrer_Policy="no-referrer",
+                  Cache_Control="no-cache")
+        self.wfile.write(data)
+
+    def resource(self, path: str, p: dict[str, str]) -> None:
+        if path == "/api/login-check":
+            self.json(200, {"logLevels": list(LEVELS)})
+        elif path == "/api/log/query":
+            self.query(p)
+        elif path == "/api/log/context":
+            self.context(p)
+        elif path == "/api/log/hits":
+            self.hits(p)
+        elif path == "/api/log/tail":
+            self.tail(p)
+        elif path == "/api/log/raw":
+            found = self.selected(p)
+            self.head(200, "text/plain; charset=utf-8", Content_Disposition='attachment; filename="log.txt"')
+            for e in found:
+                self.chunk(e.text.encode(errors="replace") + b"\n")
+            self.chunk(b"")
+        elif path == "/api/log/files":
+            self.json(200, {"files": []})
+        else:
+            self.json(404, {"status": False, "error": "no such resource"})
+
+    # --- what they are about ---
+
+    @staticmethod
+    def time(text: str) -> int:
+        if text.startswith("-"):
+            return int((time.time() - int(text[1:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[text[-1]]) * 1000)
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+    def selected(self, p: dict[str, str]) -> list[Entry]:
+        """Oldest first."""
+        search = Search(p.get("q", ""))
+        levels = p["level"].split(",") if p.get("level") else LEVELS
+        start = self.time(p["start"]) if "start" in p else -(10**15)
+        end = self.time(p["end"]) if "end" in p else 10**15
+        with self.reader.changed:
+            entries = list(self.reader.entries)
+        # The same is asked for page after page.
+        key = (p.get("q"), *levels, start, end, len(entries))
+        if self.reader.last_selected[0] != key:
+            self.reader.last_selected = (key, [e for e in entries if e.level in levels and start <= e.ms < end and search(e)])
+        return list(self.reader.last_selected[1])
+
+    def told(self, e: Entry, p: dict[str, str]) -> dict[str, object]:
+        zone = ZoneInfo(p.get("timezone") or "UTC")
+        stamp = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=e.ms)).astimezone(zone)
+        return {"ts": stamp.isoformat(timespec="milliseconds"), "level": e.shown_level or e.level, "logger": e.logger,
+                "message": e.message, "text": e.text, "cursor": e.cursor}
+
+    def place(self, cursor: str) -> int:
+        m = re.fullmatch(r"(?:[diwe]1\.0\.|p)([0-9a-f]+)", cursor)
+        if not m:
+            raise ValueError("cursor: none that this server ever gave")
+        return int(m[1], 16)
+
+    def query(self, p: dict[str, str]) -> None:
+        faults = self.reader.faults
+        backward = p.get("direction", "backward") == "backward"
+        limit = int(p.get("limit", 100))
+        found = self.selected(p)
+        if backward:
+            found.reverse()
+        if "cursor" in p:
+            at = self.place(p["cursor"])
+            if backward:
+                found = found[bisect.bisect_left(found, 1 - at, key=lambda e: -e.number):]
+            else:
+                found = found[bisect.bisect_left(found, at, key=lambda e: e.number):]
+        size = self.reader.size
+        self.head(200, "application/x-ndjson")
+        end: dict[str, object] = {"end": True, "complete": True, "why": None, "scanned": size, "of": size, "ms": 3, "next": None}
+        sent = 0
+        lines = []
+        for e in found:
+            if sent == limit or sent == faults.deadline_after:
+                place = e.number + 1 if backward else e.number
+                end |= {"complete": False, "why": "limit" if sent == limit else "deadline", "next": f"p{place:x}", "scanned": size // 3}
+                break
+            if faults.slow:
+                self.line({"progress": True, "scanned": size * sent // (limit or 1), "of": size})
+                time.sleep(faults.slow)
+            lines.append(json.dumps(self.told(e, p)).encode() + b"\n")
+            sent += 1
+            if faults.slow or len(lines) > 100:
+                self.chunk(b"".join(lines))
+                lines.clear()
+            if sent == faults.cut_after:
+                if lines:
+                    self.chunk(b"".join(lines))
+                self.close_connection = True
+                return
+        if faults.failed:
+            end |= {"complete": False, "why": f"failed: {faults.failed}", "next": f"p{max(0, len(self.reader.entries) - sent):x}"}
+        lines.append(json.dumps(end | {"matched": sent}).encode() + b"\n")
+        self.chunk(b"".join(lines))
+        self.chunk(b"")
+
+    def context(self, p: dict[str, str]) -> None:
+        at = self.place(p["cursor"])
+        with self.reader.changed:
+            entries = list(self.reader.entries)
+        if at >= len(entries):
+            self.json(410, {"status": False, "error": "the file of this entry is gone"})
+            return
+        before, after = int(p.get("before", 10)), int(p.get("after", 10))
+        self.head(200, "application/x-ndjson")
+        shown = entries[max(0, at - before):at + after + 1]
+        for e in shown:
+            self.line(self.told(e, p) | ({"here": True} if e.number == at else {}))
+        self.line({"end": True, "complete": True, "why": None, "scanned": 1, "of": 1, "matched": len(shown), "ms": 1, "next": None})
+        self.chunk(b"")
+
+    def hits(self, p: dict[str, str]) -> None:
+        found = self.selected(p)
+        buckets = int(p.get("buckets", 60))
+        times = [e.ms for e in found] or [0]
+        start = self.time(p["start"]) if "start" in p else min(times)
+        end = self.time(p["end"]) if "end" in p else max(max(times) + 1, int(time.time() * 1000) if "start" in p else 0)
+        width = max(1, -(-(end - start) // buckets))
+        n = min(buckets, -(-(end - start) // width))
+        levels = p["level"].split(",") if p.get("level") else LEVELS
+        counts = {level: [0] * n for level in levels}
+        size = self.reader.size or 1
+        zone = ZoneInfo(p.get("timezone") or "UTC")
+        line = {"start": datetime.fromtimestamp(start / 1000, zone).isoformat(timespec="milliseconds"), "width": width,
+                "counts": counts, "scanned": 0, "of": size}
+        self.head(200, "application/x-ndjson")
+        for i, e in enumerate(reversed(found)):
+            if 0 <= (e.ms - start) // width < n:
+                counts[e.level][(e.ms - start) // width] += 1
+            if self.reader.faults.slow and i % 20 == 0:
+                self.line(line | {"scanned": size * i // len(found)})
+                time.sleep(self.reader.faults.slow)
+        self.line(line | {"end": True, "complete": True, "why": None, "scanned": size, "ms": 5})
+        self.chunk(b"")
+
+    def tail(self, p: dict[str, str]) -> None:
+        reader = self.reader
+        if reader.faults.refuse_tail:
+            self.close_connection = True
+            return
+        cursor = self.headers.get("Last-Event-ID") or p.get("cursor")
+        search = Search(p.get("q", ""))
+        levels = p["level"].split(",") if p.get("level") else LEVELS
+        with reader.changed:
+            at = self.place(cursor) if cursor else len(reader.entries)
+            generation = reader.generation
+        self.head(200, "text/event-stream")
+        self.chunk(b":\n\n" if reader.faults.no_tail_id else b"id: p%x\n\n" % at)
+        while True:
+            with reader.changed:
+                while at == len(reader.entries) and not reader.closing and generation == reader.generation:
+                    reader.changed.wait(5)
+                if reader.closing or generation != reader.generation:
+                    self.close_connection = True
+                    return
+                fresh = reader.entries[at:at + 500]
+                at += len(fresh)
+            events = [
+                f"id: p{e.number + 1:x}\ndata: {json.dumps(self.told(e, p))}\n\n" for e in fresh if e.level in levels and search(e)
+            ]
+            if events:
+                self.chunk("".join(events).encode())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Serves the page with made-up entries.")
+    parser.add_argument("--port", type=int, default=8123)
+    parser.add_argument("--count", type=int, default=5000)
+    parser.add_argument("--token")
+    parser.add_argument("--rate", type=float, default=1.0, help="entries a second, live")
+    options = parser.parse_args()
+    reader = FakeReader(made_up(options.count), options.token, options.port).start()
+    print(reader.url, flush=True)
+    rng = random.Random()
+    while True:
+        time.sleep(1 / options.rate)
+        e = made_up(1, seed=rng.randrange(10**9))[0]
+        reader.add(e.message or "", e.level, e.logger or "", more=TRACE if e.level == "ERROR" else "")
+
+
+if __name__ == "__main__":
+    main()
