@@ -243,11 +243,13 @@ oldest_python() {
 # what is installed.
 client_tests() {
 	local folder=$1 python=$2 wheel
+	local -a tools
 	wheel=$(ls build/client/wheel/*.whl) || return 1
+	mapfile -t tools < <(grep '^pytest' tests/requirements.txt)
 	"$python" --version
 	"$python" -m venv --clear "$folder" &&
 		"$folder/bin/pip" install --quiet --disable-pip-version-check \
-			"$wheel" "$(grep '^pytest==' tests/requirements.txt)" || return 1
+			"$wheel" "${tools[@]}" || return 1
 	(cd clients/python && PBU_INSTALLED=1 "$folder/bin/python" -m pytest -q \
 		--junitxml="$folder/junit.xml" tests)
 	count_pytest $? "$folder/junit.xml"

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from measured import measured
 from outcome import outcome
 from peer import Peer, Request
 from program import TOKEN
@@ -179,6 +180,7 @@ def tries_of(name):
 
 
 @pytest.mark.parametrize("name", QUICK)
+@measured
 def test_nothing_is_lost(run, server, tmp_path, name):
     with Peer(BEHAVIOURS[name], server.port) as peer:
         course(run, server, tmp_path, peer, tries_of(name))
@@ -186,12 +188,14 @@ def test_nothing_is_lost(run, server, tmp_path, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(BEHAVIOURS.keys() - set(QUICK)))
+@measured
 def test_nothing_is_lost_either(run, server, tmp_path, name):
     with Peer(BEHAVIOURS[name], server.port) as peer:
         course(run, server, tmp_path, peer, tries_of(name))
 
 
 @pytest.mark.parametrize("code", [pytest.param(b"302 Found", marks=pytest.mark.slow), b"307 Temporary Redirect"])
+@measured
 def test_redirects_are_not_followed(run, server, tmp_path, code):
     heard = []
 

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from measured import measured
 from outcome import noted, outcome
 from server import wait_for
 
@@ -33,6 +34,7 @@ def check_tail(result, killed, witness):
     return lost
 
 
+@measured
 def test_killed_while_the_server_is_there(begin, server, tmp_path):
     spool = tmp_path / "spool"
     program = begin(server.url, "steady.py", "a", "100000", "4000", spool=spool)
@@ -44,6 +46,7 @@ def test_killed_while_the_server_is_there(begin, server, tmp_path):
 
 
 @pytest.mark.parametrize("away", ["stopped", pytest.param("hung", marks=pytest.mark.slow)])
+@measured
 def test_killed_while_the_server_is_away(begin, start_server, tmp_path, away):
     spool = tmp_path / "spool"
     server = start_server()
@@ -66,6 +69,7 @@ def test_killed_while_the_server_is_away(begin, start_server, tmp_path, away):
 
 
 @pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.slow), 4])
+@measured
 def test_ended_while_the_server_is_stopped(begin, start_server, tmp_path, processes):
     """No call of theirs waits; the end takes no longer than shutdown_timeout; the next start sends it all."""
     spool = tmp_path / "spool"

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from measured import measured
 from outcome import noted, outcome
 from server import wait_for
 
@@ -40,6 +41,7 @@ def test_threads_that_outlive_the_main_thread(run, all_there):
     all_there()
 
 
+@measured
 def test_daemon_threads_that_log_while_the_interpreter_ends(run, server, tmp_path):
     """What they log after the handler was closed can't be sent any more: it is the last of what each logged."""
     program = run("daemon_threads.py", "0.001", shutdown_timeout=SHUTDOWN_SECONDS)
@@ -57,6 +59,7 @@ def test_daemon_threads_that_log_while_the_interpreter_ends(run, server, tmp_pat
     result.check()
 
 
+@measured
 def test_the_end_is_not_put_off(run, tmp_path):
     """Without pauses there is always something to be sent; Python's end closes handlers twice."""
     with socket.create_server(("127.0.0.1", 0)) as hangs:

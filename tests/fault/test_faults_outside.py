@@ -10,6 +10,7 @@ import time
 from faulty import Course, Stalls, recovery_limit, within
 from fcgi_peer import request
 from load import Sent, body, check_answer
+from measured import measured
 from server import wait_for
 
 TOO_MANY = "Too many open files"
@@ -104,6 +105,7 @@ class Late:
         assert self.sent.status == 200
 
 
+@measured
 def test_no_descriptor_for_a_connection(start):
     server = start()
     course = Course(server)

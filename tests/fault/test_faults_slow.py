@@ -12,6 +12,7 @@ import pytest
 from faulty import Course, Stalls, recovery_limit, within
 from fcgi_peer import SANITIZED, request
 from load import Load
+from measured import measured
 from server import wait_for
 
 MAX_BODY = 512 * 1024
@@ -86,6 +87,7 @@ def status(server, body, **values):
         return c.status()
 
 
+@measured
 def test_a_disk_that_hangs_holds_nothing_else_up(start, tmp_path):
     """fdatasync(2) does not return: signals, tokens, health and records do not wait for it."""
     manager = Manager(tmp_path / "notify")
@@ -136,6 +138,7 @@ def test_a_disk_that_hangs_holds_nothing_else_up(start, tmp_path):
 
 
 @pytest.mark.parametrize("sync", ["no", "everysec"])
+@measured
 def test_a_roll_over_does_not_wait_for_a_disk_that_hangs(start, sync):
     server = start(LOG_FSYNC=sync, LOG_MAX_BYTES=10_000, LOG_BACKUP_COUNT=0)
     server.control.hold("fdatasync")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from fcgi_peer import SANITIZED
+from measured import measured
 from refusals import LOG, assert_error, files
 from test_differential import SEED, Generator
 from test_nginx import parse
@@ -324,6 +325,7 @@ def cpu(server):
 
 @pytest.mark.parametrize("name", BOMBS)
 @pytest.mark.parametrize("content_type", [ARRAY, LINES])
+@measured
 def test_a_bomb_takes_no_memory_to_speak_of(narrow, name, content_type):
     """1 GiB in 1 or 2 MiB, four at a time, again and again."""
     make, status = BOMBS[name]
@@ -378,6 +380,7 @@ def blocks_of_nothing(size):
     return GOOD[:10] + body + struct.pack("<II", 0, 0)
 
 
+@measured
 def test_blocks_of_nothing(narrow):
     """They are gzip, of an empty text; and take no longer than some milliseconds for each 100 KiB."""
     body = blocks_of_nothing(2 * MIB - 100)

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 
+from measured import measured
 from server import TREE, clean_environment, free_port
 
 
@@ -142,6 +143,7 @@ def test_a_queue_listener_outlives_a_missing_server(start_server):
     assert said == "" and server.lines("info.log") == ["after it"]
 
 
+@measured
 def test_a_server_that_does_not_answer_holds_no_program_up():
     """The time-out that is asked for is kept: somebody accepts, and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from fake_server import CLOSE, GOOD, HANG, FakeServer, Front
+from measured import measured
 from refusals import assert_error
 from server import TREE, wait_for
 
@@ -71,6 +72,7 @@ def test_a_server_that_dies_for_ever():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("body", [b'{"msg": "x"}', LARGE], ids=["small", "large"])
+@measured
 def test_within_thirty_seconds(body):
     """With the real times, whatever happened before: a slow answer about the token, a try that broke late. They come in
     the middle of what they may take, which is 30 s in all."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from load import FORMAT, InfoLoad
 
+from measured import measured
 from server import process_table, wait_for
 
 
@@ -30,12 +31,14 @@ def kill_again_and_again(server, times):
     assert sorted(took)[times // 2] < 2, took
 
 
+@measured
 def test_a_killed_server_comes_back(start_server):
     """SIGKILL under load: no client notices, no record is missing, no line is torn."""
     kill_again_and_again(start_server(LOG_FORMAT=FORMAT), 5)
 
 
 @pytest.mark.slow
+@measured
 def test_a_server_killed_many_times(start_server):
     kill_again_and_again(start_server(LOG_FORMAT=FORMAT), 100)
 

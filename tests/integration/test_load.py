@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fcgi_peer import SANITIZED
+from measured import measured
 from server import wait_for
 
 CLIENTS = 256
@@ -77,6 +78,7 @@ def keep(server, connections):
 
 
 @pytest.mark.parametrize("kept", [64, 256])
+@measured
 def test_few_threads_serve_many_kept_connections(start_server, kept):
     """4 threads, many connections kept by each nginx worker, 256 clients: no one waits, none is refused."""
     server = start_server(THREADS=4)

@@ -12,6 +12,7 @@ import requests
 
 from access import TAIL, ask
 from fcgi_peer import SANITIZED
+from measured import measured
 from server import wait_for
 
 
@@ -58,6 +59,7 @@ def stalled(start_server):
         s.close()
 
 
+@measured
 def test_downloads_hold_up_no_query(stalled):
     server, stall = stalled
     for _ in range(12):

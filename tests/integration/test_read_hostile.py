@@ -9,6 +9,7 @@ import pytest
 
 from fcgi_peer import SANITIZED
 from hostile import ENTRY, HOLE, LINES, OTHERS, STAMP, Others, hostile_reader, memory_of, quick, write
+from measured import measured
 from reading import Tail, answer_of
 from server import wait_for
 
@@ -81,6 +82,7 @@ def test_a_million_lines_in_one_entry(reader):
 
 
 @pytest.mark.parametrize("name", ["info.log", pytest.param("info.log.2026-11-23", marks=pytest.mark.slow)])
+@measured
 def test_a_gigabyte_without_a_newline(reader, name):
     """A hole, as somebody's `truncate` makes it. What is looked at of it is 32 MiB."""
     write(reader, name, STAMP + b"before\n")
@@ -153,6 +155,7 @@ def test_odd_names(reader):
 
 
 @pytest.mark.slow
+@measured
 def test_a_hundred_thousand_files(reader):
     """Of others; and a thousand of a level, which a folder never has."""
     for n in range(100_000):
@@ -177,6 +180,7 @@ EXPLODE = ["(a+)+$", "(.*)*x", "(?:a|aa)+$", "(a|a)*b", "((((a*)*)*)*)*b", "(a{1
 
 
 @pytest.mark.parametrize("expression", EXPLODE)
+@measured
 def test_an_expression_that_explodes(reader, expression):
     write(reader, "info.log", STAMP, b"a" * ENTRY, b"\n")
     with Others(reader):
@@ -211,6 +215,7 @@ def test_many_that_explode(reader):
             connection.socket.close()
 
 
+@measured
 def test_long_queries(reader):
     write(reader, "info.log", *(STAMP + b"some text\n" for _ in range(1000)))
     longest = "x" * 4096

@@ -13,6 +13,7 @@ import pytest
 import requests
 from fcgi_peer import SANITIZED
 from load import InfoLoad
+from measured import measured
 from reading import Reader, Tail, answer_of
 
 from server import wait_for
@@ -59,6 +60,7 @@ def has_pending(pid, number):
     return int(pending, 16) >> (number - 1) & 1
 
 
+@measured
 def test_the_end_comes_under_queries(start):
     reader = start()
     connections, tails = busy(reader)

@@ -11,6 +11,7 @@ import pytest
 from fcgi_peer import SANITIZED, Connection
 from figures import note
 from hostile import MANY, OTHERS, STAMP, Others, hostile_reader, quick, write
+from measured import measured
 from reading import Tail, answer_of, request, small_window
 from server import wait_for
 
@@ -52,6 +53,7 @@ def under_way(reader, path, selection):
 
 
 @pytest.mark.parametrize("what", ["entries", "a histogram"] if SANITIZED else ENDLESS)
+@measured
 def test_a_client_goes_away(reader, what):
     large_log(reader)
     for n in range(4):  # more than can be read in a moment
@@ -124,6 +126,7 @@ def test_downloads_that_crawl(reader):
     reader.settle()
 
 
+@measured
 def test_a_thousand_tails(reader):
     """Some follow, the others are told that there are too many; nobody else notices."""
     write(reader, "info.log", STAMP + b"entry\n")

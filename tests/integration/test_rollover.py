@@ -15,6 +15,7 @@ import pytest
 import load
 import stdlib_rollover
 from fcgi_peer import SANITIZED
+from measured import measured
 from server import wait_for
 
 CLIENTS = 8
@@ -136,6 +137,7 @@ def until_there(path):
     return time.monotonic() - start
 
 
+@measured
 def test_a_renamed_and_a_deleted_file_are_noticed(start_server):
     server = start_server(LOG_FORMAT="%(message)s")
     log, took = server.folder / "info.log", {"renamed": [], "deleted": []}
@@ -155,6 +157,7 @@ def test_a_renamed_and_a_deleted_file_are_noticed(start_server):
     assert all(min(times) < 1 for times in took.values()), took
 
 
+@measured
 def test_sighup_reopens_at_once(start_server):
     server = start_server(LOG_FORMAT="%(message)s")
     took = []

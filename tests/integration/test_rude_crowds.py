@@ -11,6 +11,7 @@ import time
 import pytest
 from fcgi_peer import (BUSY, HEAD, PARAMS, SANITIZED, STDIN, Responder, assert_quick, begin, body, length, params, record,
                        request)
+from measured import measured
 from server import wait_for
 
 THREADS = 3
@@ -109,6 +110,7 @@ def send_what_goes(c, data):
 
 
 @pytest.mark.slow
+@measured
 def test_peers_that_stop_are_given_up(responder):
     """Wherever they have stopped. An idle connection is kept."""
     idle = responder.connect()
@@ -162,6 +164,7 @@ def test_large_requests_wait_for_one_another_only(responder):
     assert texts.count("waited") == len(waiting) and "stuck" not in texts
 
 
+@measured
 def test_peers_that_stop_do_not_hold_up_the_end(responder):
     """SIGTERM waits for no request that has come in part: nginx repeats it."""
     stuck = [responder.connect() for _ in range(CROWD)]

@@ -16,6 +16,7 @@ import time
 import pytest
 from fcgi_peer import BUSY, LONGEST
 from figures import note
+from measured import measured
 from server import wait_for
 
 GOOD = 4
@@ -108,6 +109,7 @@ def metric(server, name):
     pytest.param(["-B", "-s", "8192", "-i", "1", "-x", "10", "-f", "application/json"], id="slow body"),
     pytest.param(["-X", "-t", "GET", "-k", "10", "-n", "1", "-z", "5", "-w", "10", "-y", "20"], id="slow read"),
 ])
+@measured
 def test_slowhttptest(server, mode, tmp_path):
     address = server.url + ("/api/health" if "-X" in mode else "/api/log")
     attack = ["slowhttptest", *mode, "-c", str(ATTACKERS), "-r", str(ATTACKERS), "-l", "60",
@@ -155,6 +157,7 @@ def go_on(seconds):
 
 
 @pytest.mark.slow
+@measured
 def test_five_thousand_idle_connections(server, many):
     """Half of them have had a request answered. All of them stay open, and hold nothing that others need."""
     count = min(5000, many - 500)
@@ -179,6 +182,7 @@ def test_five_thousand_idle_connections(server, many):
 
 
 @pytest.mark.slow
+@measured
 def test_more_slow_bodies_than_one_address_may_have(server):
     """From another address: those beyond the limit get 429, the others wait, and nobody else notices."""
     body = json.dumps({"msg": "slow"}).encode()

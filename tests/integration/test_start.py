@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from measured import measured
 from server import TREE, Server, clean_environment, descendants, free_port, start_time, wait_for
 from starting import ANY, AS_NOBODY, AS_ROOT, LOOPBACK, listening, run_folders, run_start
 
@@ -204,6 +205,7 @@ def test_a_name_that_is_not_ascii(start_server, tmp_path):
     wait_for(lambda: server.pid not in (None, first), "it is started again")
 
 
+@measured
 def test_second_start_is_quick(start_server):
     start_server().stop()
     took = []

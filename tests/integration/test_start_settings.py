@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from measured import measured
 from server import Server, free_port
 from starting import AS_NOBODY, run_folders, run_start
 
@@ -136,6 +137,7 @@ def test_busy_port(tmp_path, nothing_left):
         assert not (tmp_path / "_logs").exists()
 
 
+@measured
 def test_folder_that_can_not_be_made(tmp_path, nothing_left):
     """Below a regular file not even root can make one."""
     (tmp_path / "file").write_text("")

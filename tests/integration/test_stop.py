@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from measured import measured
 from server import START, Server, clean_environment, command_line, descendants, free_port, start_time, wait_for
 from starting import listening
 
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.once
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@measured
 def test_signals(start_server, number, nothing_left):
     server = start_server()
     server.post({"msg": "before the end"})

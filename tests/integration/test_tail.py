@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 from fcgi_peer import SANITIZED
+from measured import measured
 from sse import Viewer
 from test_rollover import faketime
 
@@ -267,6 +268,7 @@ class Crowd:
             s.close()
 
 
+@measured
 def test_it_comes_at_once_to_all(start_server):
     server = start_server(LOG_FORMAT="%(asctime)s %(levelname)s %(name)s: %(message)s")
     crowd = Crowd(server, VIEWERS)

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from fake_entries import made_up
+from measured import measured
 
 # So many frames of scrolling; when each of them came.
 SCROLL = """
@@ -52,6 +53,7 @@ def scrolled(page, how):
 
 
 @pytest.mark.slow
+@measured
 def test_frames_at_100_000_rows(page, start_reader):
     reader = start_reader(made_up(100_500))
     page.open(reader.url)

@@ -15,6 +15,9 @@ import pytest
 
 from fake_server import FakeServer, hang
 
+# A time of its own is held against a promise: measured once more where others on the machine spoil it.
+measured = pytest.mark.flaky(reruns=1)
+
 HEAD = """
 import atexit, json, logging, multiprocessing, os, re, signal, sys, threading, time
 from pbu_log_handler import LogServerHandler
@@ -94,6 +97,7 @@ def test_a_handler_that_nobody_has_any_more(server: FakeServer) -> None:
     assert server.messages() == ["x"]
 
 
+@measured
 def test_the_end_waits_so_long_only(server: FakeServer) -> None:
     server.always(hang)
     started = time.monotonic()
