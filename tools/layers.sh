@@ -14,7 +14,7 @@ wrong=$(
 	# A module is x.c, x.h and its parts x_*; its settings are for themselves.
 	grep '^#include "' -- */*.[ch] | sed 's/_settings/-settings/g' | sed -n 's|^\([^._]*\)[^:]*:#include "\([^._]*/[^._]*\).*|\1 \2|p' | awk '$1 != $2' |
 		tsort 2>&1 >/dev/null | sed 's/^tsort: -: .*/a circle:/; s/^tsort: /  src\//'
-	grep -oE '^#include <(fcgi|fastcgi|cjson|systemd|seccomp|pcre2|sodium|zlib)[^>]*>' -- */*.[ch] | awk -F '[:<>]' '
+	grep -oE '^#include <(fcgi|fastcgi|cjson|systemd|seccomp|pcre2|sodium|zlib|curl)[^>]*>' -- */*.[ch] | awk -F '[:<>]' '
 		{ users[$3] = users[$3] " src/" $1; count[$3]++; header[$3] += $1 ~ /\.h$/ }
 		END { for (h in users) if (count[h] > 1 || header[h]) print "<" h "> is for one .c file, not for" users[h] }'
 )

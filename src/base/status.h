@@ -1,4 +1,4 @@
-/* The HTTP statuses of the programs' own answers; nginx has more (429, 502, 504). */
+/* The HTTP statuses of the programs' own answers; nginx has more (429, 504). */
 #ifndef PBU_STATUS_H
 #define PBU_STATUS_H
 
@@ -16,6 +16,7 @@
 	X(413, "Content Too Large")                                                                \
 	X(415, "Unsupported Media Type")                                                           \
 	X(500, "Internal Server Error")                                                            \
+	X(502, "Bad Gateway")                                                                      \
 	X(503, "Service Unavailable")
 
 /* STATUS_200 is 200, and so on: one that is not in the list can't be answered by mistake. */

@@ -35,6 +35,7 @@ const struct program_settings reader_settings_of[] = {
     {&auth_settings_group, offsetof(struct reader_settings, write)},
     {&auth_read_settings_group, offsetof(struct reader_settings, read)},
     {&own_group, 0},
+    {&peers_settings_group, offsetof(struct reader_settings, peers)},
 };
 
 const size_t reader_settings_count = sizeof(reader_settings_of) / sizeof(reader_settings_of[0]);

@@ -5,6 +5,7 @@
 
 #include "base/program.h"
 #include "base/zone.h"
+#include "reader/peers.h"
 #include "record/format_settings.h"
 #include "web/auth.h"
 
@@ -16,6 +17,7 @@ struct reader_settings {
 	struct auth_settings write; /* AUTH_TOKEN, AUTH_TOKEN_FILE */
 	struct auth_settings read;  /* READ_TOKEN, READ_TOKEN_FILE */
 	unsigned timeout;	    /* QUERY_TIMEOUT, seconds */
+	struct peers_settings peers; /* READ_PEERS and what is for it */
 };
 
 /* Where each comes from: for program_begin(), into a struct reader_settings. */
