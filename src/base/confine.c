@@ -35,7 +35,7 @@ static const char *const allowed[] = {
     "fcntl", "fstat", "fstatfs", "getcwd", "getdents", "getdents64", "lseek", "lstat",
     "memfd_create", "newfstatat", "pread64", "preadv", "preadv2", "read", "readlink", "readlinkat",
     "readv", "stat", "statfs", "statx", "write", "writev",
-    /* requests: those who connect, and waiting for them; never connect() */
+    /* requests: those who connect, and waiting for them */
     "accept", "accept4", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_pwait",
     "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2", "getpeername", "getsockname", "getsockopt",
     "poll", "ppoll", "pselect6", "recv", "recvfrom", "recvmsg", "select", "send", "sendmsg",
@@ -61,6 +61,10 @@ static const char *const allowed_to_write[] = {"fallocate", "fdatasync", "flock"
 static const char *const allowed_to_read[] = {
     "inotify_add_watch", "inotify_init", "inotify_init1", "inotify_rm_watch"};
 
+/* And it connects to others: librdkafka, libcurl, and the C library where it looks a name up. */
+static const char *const allowed_to_connect[] = {
+    "bind", "connect", "pipe", "pipe2", "recvmmsg", "sendmmsg", "socketpair"};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Several times what libseccomp allocates for all of it. */
@@ -82,7 +86,7 @@ struct condition {
 static const struct condition conditions[] = {
     /* A thread, but no process. (The flags of clone3() can't be seen: it is not allowed at all.) */
     {"clone", {CLONE_FLAGS, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD}},
-    /* sd_notify()'s; one of a network never. */
+    /* sd_notify()'s. */
     {"socket", {0, SCMP_CMP_EQ, AF_UNIX, 0}},
     /* Memory that can be written and executed, or becomes executable, is code made at run time. */
     {"mmap", {2, SCMP_CMP_MASKED_EQ, PROT_WRITE | PROT_EXEC, PROT_WRITE}},
@@ -95,6 +99,17 @@ static const struct condition conditions[] = {
     /* What confine() did can be looked at. */
     {"prctl", {0, SCMP_CMP_EQ, PR_GET_NO_NEW_PRIVS, 0}},
     {"prctl", {0, SCMP_CMP_EQ, PR_GET_DUMPABLE, 0}},
+};
+
+static const struct condition connecting_conditions[] = {
+    {"socket", {0, SCMP_CMP_EQ, AF_INET, 0}},
+    {"socket", {0, SCMP_CMP_EQ, AF_INET6, 0}},
+    /* Which addresses this machine has: getaddrinfo(). */
+    {"socket", {0, SCMP_CMP_EQ, AF_NETLINK, 0}},
+    {"ioctl", {1, SCMP_CMP_EQ, FIONREAD, 0}},
+    {"ioctl", {1, SCMP_CMP_EQ, FIONBIO, 0}},
+    /* Threads are given names. */
+    {"prctl", {0, SCMP_CMP_EQ, PR_SET_NAME, 0}},
 };
 
 /* What of open() could change a file; O_TMPFILE needs to write. */
@@ -146,7 +161,19 @@ allow_on_conditions(scmp_filter_ctx filter, const struct condition *c, size_t co
 }
 
 static int
-add_rules(scmp_filter_ctx filter, enum confine what)
+add_reading_rules(scmp_filter_ctx filter)
+{
+	int error = allow_all(filter, allowed_to_read, COUNT(allowed_to_read));
+
+	if (error == 0)
+		error = allow_on_conditions(filter, reading_conditions, COUNT(reading_conditions));
+	if (error == 0)
+		error = allow(filter, "mmap", COUNT(code), code);
+	return error;
+}
+
+static int
+add_rules(scmp_filter_ctx filter, unsigned what)
 {
 	/* abort(), when the C library or the compiler's checks find the memory damaged. */
 	const struct scmp_arg_cmp itself = {0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0};
@@ -156,14 +183,15 @@ add_rules(scmp_filter_ctx filter, enum confine what)
 		error = allow_all(filter, allowed, COUNT(allowed));
 	if (error == 0)
 		error = allow_on_conditions(filter, conditions, COUNT(conditions));
-	if (error == 0 && what == CONFINE_WRITES)
+	if (error == 0 && (what & CONFINE_WRITES) != 0)
 		error = allow_all(filter, allowed_to_write, COUNT(allowed_to_write));
-	if (error == 0 && what == CONFINE_READS)
-		error = allow_all(filter, allowed_to_read, COUNT(allowed_to_read));
-	if (error == 0 && what == CONFINE_READS)
-		error = allow_on_conditions(filter, reading_conditions, COUNT(reading_conditions));
-	if (error == 0 && what == CONFINE_READS)
-		error = allow(filter, "mmap", COUNT(code), code);
+	if (error == 0 && (what & CONFINE_READS) != 0)
+		error = add_reading_rules(filter);
+	if (error == 0 && (what & CONFINE_CONNECTS) != 0)
+		error = allow_all(filter, allowed_to_connect, COUNT(allowed_to_connect));
+	if (error == 0 && (what & CONFINE_CONNECTS) != 0)
+		error = allow_on_conditions(
+		    filter, connecting_conditions, COUNT(connecting_conditions));
 	return error;
 }
 
@@ -185,7 +213,7 @@ memory_is_there(void)
 
 /* 0 or an errno. */
 static int
-filter_calls(enum confine what)
+filter_calls(unsigned what)
 {
 	scmp_filter_ctx filter;
 	int error;
@@ -203,7 +231,7 @@ filter_calls(enum confine what)
 #else
 
 static int
-filter_calls(enum confine what)
+filter_calls(unsigned what)
 {
 	(void)what;
 	return 0;
@@ -219,7 +247,7 @@ filter_calls(enum confine what)
 #endif
 
 void
-confine(enum confine what)
+confine(unsigned what)
 {
 	const struct rlimit no_core = {0, 0};
 	int error;

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -38,7 +40,7 @@
 #define REFUSED(call) MUST((call) == -1 && errno == ENOSYS)
 
 static void
-in_confinement(enum confine what, void (*f)(void))
+in_confinement(unsigned what, void (*f)(void))
 {
 	pid_t child = fork();
 	int status;
@@ -167,6 +169,35 @@ does_no_harm(void **state)
 	(void)state;
 	in_confinement(CONFINE_WRITES, refused_is_what_harms);
 	in_confinement(CONFINE_READS, refused_is_what_harms);
+}
+
+static void
+allowed_is_to_connect(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(9)};
+	struct addrinfo *found = NULL;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), ends[2];
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	MUST(fd >= 0);
+	MUST(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 || errno != ENOSYS);
+	REFUSED(listen(fd, 1));
+	MUST(socket(AF_INET6, SOCK_DGRAM, 0) >= 0 || errno != ENOSYS);
+	MUST(getaddrinfo("localhost", "9", NULL, &found) == 0);
+	freeaddrinfo(found);
+	MUST(pipe2(ends, O_CLOEXEC) == 0);
+	REFUSED(socket(AF_PACKET, SOCK_RAW, 0));
+	REFUSED(socket(AF_VSOCK, SOCK_STREAM, 0));
+}
+
+static void
+connects_where_it_may(void **state)
+{
+	(void)state;
+	in_confinement(CONFINE_WRITES | CONFINE_CONNECTS, allowed_is_to_connect);
+	in_confinement(CONFINE_READS | CONFINE_CONNECTS, allowed_is_to_connect);
+	in_confinement(CONFINE_READS | CONFINE_CONNECTS, refused_is_a_program);
+	in_confinement(CONFINE_READS | CONFINE_CONNECTS, refused_is_what_harms);
 }
 
 static void
@@ -348,6 +379,7 @@ main(void)
 	    cmocka_unit_test(starts_no_program),
 	    cmocka_unit_test(reaches_no_network),
 	    cmocka_unit_test(does_no_harm),
+	    cmocka_unit_test(connects_where_it_may),
 	    cmocka_unit_test(makes_no_code),
 	    cmocka_unit_test(changes_no_file),
 	    cmocka_unit_test(still_works),
