@@ -109,12 +109,13 @@ struct value json_name(const struct json_node *node);
 struct value json_member(struct value object, const char *name, size_t len);
 
 /*
- * Appends a value as JSON without spaces; a LITERAL is a string. Strict: what JSON can not say
+ * Appends a value as JSON without spaces; a LITERAL is a string. False: a number had to become one.
+ * Strict: what JSON can not say
  * (NaN, Infinity) becomes a string, and what is text_unsafe() is escaped, so that the output is RFC
  * 8259 in valid UTF-8 and safe for a terminal. Otherwise it is text as CPython's json.dumps(v,
  * ensure_ascii=False, separators=(",", ":")) gives it, numbers as they were sent.
  */
-void json_write(struct buf *out, struct value v, bool strict);
+bool json_write(struct buf *out, struct value v, bool strict);
 
 /* Appends a string in quotes with its escapes, as json_write() does. */
 void json_write_string(struct buf *out, const char *text, size_t len, bool strict);

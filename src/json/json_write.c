@@ -37,30 +37,34 @@ json_write_string(struct buf *out, const char *text, size_t len, bool strict)
 	buf_putc(out, '"');
 }
 
-static void
+/* False: as a string. */
+static bool
 write_number(struct buf *out, struct value v, bool strict)
 {
 	char last = v.text[v.len - 1];
 
 	/* NaN and (-)Infinity are the only ones that end in a letter. */
-	if (strict && (last == 'N' || last == 'y'))
+	if (strict && (last == 'N' || last == 'y')) {
 		json_write_string(out, v.text, v.len, strict);
-	else
-		buf_append(out, v.text, v.len);
+		return false;
+	}
+	buf_append(out, v.text, v.len);
+	return true;
 }
 
-void
+bool
 json_write(struct buf *out, struct value v, bool strict)
 {
 	const struct json_node *node;
 	const char *separator = "";
+	bool same = true;
 
 	switch (v.type) {
 	case VALUE_ABSENT:
 	case VALUE_NULL: buf_puts(out, "null"); break;
 	case VALUE_FALSE: buf_puts(out, "false"); break;
 	case VALUE_TRUE: buf_puts(out, "true"); break;
-	case VALUE_NUMBER: write_number(out, v, strict); break;
+	case VALUE_NUMBER: return write_number(out, v, strict);
 	case VALUE_STRING:
 	case VALUE_LITERAL: json_write_string(out, v.text, v.len, strict); break;
 	case VALUE_ARRAY:
@@ -75,9 +79,11 @@ json_write(struct buf *out, struct value v, bool strict)
 				json_write_string(out, name.text, name.len, strict);
 				buf_putc(out, ':');
 			}
-			json_write(out, json_value(node), strict);
+			if (!json_write(out, json_value(node), strict))
+				same = false;
 		}
 		buf_putc(out, v.type == VALUE_ARRAY ? ']' : '}');
 		break;
 	}
+	return same;
 }

@@ -108,10 +108,10 @@ formatter_compile(struct formatter *f, const char *format, const char *date_form
 struct record_wanted
 formatter_wanted(const struct formatter *f)
 {
-	struct record_wanted w = {RECORD_ALWAYS_WANTED, RECORD_ALWAYS_TYPED, false};
+	struct record_wanted w = {RECORD_ALWAYS_WANTED, RECORD_ALWAYS_TYPED, false, 0};
 
 	if (f->json)
-		return (struct record_wanted){UINT64_MAX, RECORD_ALWAYS_TYPED, true};
+		return (struct record_wanted){UINT64_MAX, RECORD_ALWAYS_TYPED, true, 0};
 	for (size_t i = 0; i < f->parts; i++) {
 		const struct formatter_part *part = &f->part[i];
 

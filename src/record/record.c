@@ -110,11 +110,11 @@ refuse(struct record_error *e, int field)
 	return false;
 }
 
-/* Fills the fields in from the members of an object; those of `typed` whose type is wrong come into
- * *wrong, or, where every entry needs them, are refused. */
+/* Fills the fields in from the members of an object, but for those that are not sent; those of
+ * `typed` whose type is wrong come into *wrong, or, where every entry needs them, are refused. */
 static bool
-read_members(struct record *r, struct value object, record_fields typed, record_fields *wrong,
-    struct record_error *e)
+read_members(struct record *r, struct value object, record_fields not_sent, record_fields typed,
+    record_fields *wrong, struct record_error *e)
 {
 	const struct json_node *node = json_as_sent(object);
 	struct value name, v;
@@ -126,7 +126,7 @@ read_members(struct record *r, struct value object, record_fields typed, record_
 		v = json_value(node);
 		node = json_next(node);
 		f = record_field(name.text, name.len);
-		if (f < 0 || fields[f].kind == OURS)
+		if (f < 0 || fields[f].kind == OURS || (not_sent & RECORD_BIT(f)) != 0)
 			continue;
 		if ((typed & RECORD_BIT(f)) != 0 && !fits(fields[f].kind, &v)) {
 			if ((RECORD_ALWAYS_TYPED & RECORD_BIT(f)) != 0)
@@ -146,14 +146,14 @@ read_object(struct record *r, record_fields typed, record_fields *wrong, struct 
 {
 	struct value text;
 
-	if (!read_members(r, r->object, typed, wrong, e))
+	if (!read_members(r, r->object, r->not_sent, typed, wrong, e))
 		return false;
 	if (!record_is_wrapped(r))
 		return true;
 	text = r->field[FIELD_TEXT];
 	r->object = r->field[FIELD_RECORD];
 	memset(r->field, 0, sizeof(r->field));
-	if (!read_members(r, r->object, typed, wrong, e))
+	if (!read_members(r, r->object, 0, typed, wrong, e))
 		return false;
 	r->field[FIELD_TEXT] = text; /* which the object has not */
 	return true;
@@ -196,6 +196,7 @@ record_read(struct record *r, struct value object, const struct record_wanted *w
 
 	memset(r, 0, offsetof(struct record, made)); /* every field VALUE_ABSENT */
 	r->object = r->sent = object;
+	r->not_sent = wanted->not_sent;
 	if (!read_object(r, wanted->typed, &wrong, e))
 		return false;
 	find_levelno(r);
@@ -214,5 +215,8 @@ record_read(struct record *r, struct value object, const struct record_wanted *w
 		*e = (struct record_error){"created", "must be within the years 1 to 9999"};
 		return false;
 	}
+	/* Made of it already; but for structlog's, of which only a text has the pairs. */
+	if ((r->not_sent & RECORD_BIT(FIELD_MESSAGE)) != 0 && !r->event)
+		r->field[FIELD_MESSAGE] = json_member(r->sent, "message", 7);
 	return true;
 }

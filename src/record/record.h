@@ -96,6 +96,7 @@ struct record {
 	time_t created;			 /* the second of FIELD_CREATED, where that is there */
 	record_fields derived;	 /* had from another logger's field, not sent by their names */
 	record_fields spent;	 /* those that they were had from */
+	record_fields not_sent;	 /* record_wanted's */
 	bool event;		 /* the message is structlog's `event` */
 	struct record_made made; /* which fields may point into: a record is not to be copied */
 };
@@ -112,6 +113,9 @@ struct record_wanted {
 	record_fields
 	    typed;   /* of these, those that must be of their type; others may be anything */
 	bool others; /* fields that the server does not know, too */
+	/* Of the outermost object those that a server has added to what was sent (render_added.h):
+	 * they are there, and count as not sent. But the message is not made again. */
+	record_fields not_sent;
 };
 
 /* What must be of its type, whatever LOG_FORMAT is: every entry needs it. */

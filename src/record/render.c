@@ -72,7 +72,7 @@ is_shown(const struct render *r, const struct record *record, struct value name)
 	    RECORD_BIT(FIELD_TRACE) | RECORD_BIT(FIELD_REMOTE_ADDR) | RECORD_BIT(FIELD_RECEIVED);
 	int field = record_field(name.text, name.len);
 
-	if (field >= 0 && ((elsewhere | record->spent) & RECORD_BIT(field)) != 0)
+	if (field >= 0 && ((elsewhere | record->spent | record->not_sent) & RECORD_BIT(field)) != 0)
 		return true;
 	for (size_t i = 0; i < r->formatter->parts; i++) {
 		const struct formatter_part *part = &r->formatter->part[i];
@@ -348,13 +348,14 @@ write_text(struct render *r, const struct record *record, const struct render_ar
 /* --- LOG_FORMAT=json --- */
 
 static void
-write_member(struct buf *out, const char *name, size_t len, struct value v)
+write_member(struct render *r, struct buf *out, const char *name, size_t len, struct value v)
 {
 	if (out->len > 0 && out->data[out->len - 1] != '{')
 		buf_putc(out, ',');
 	json_write_string(out, name, len, true);
 	buf_putc(out, ':');
-	json_write(out, v, true);
+	if (!json_write(out, v, true))
+		r->added.strings = true;
 }
 
 static void
@@ -379,26 +380,32 @@ write_json(struct render *r, const struct record *record, const struct render_ar
 			v = msg;
 		}
 		if (f == FIELD_LEVELNAME || f == FIELD_NAME || f == FIELD_CREATED) {
-			v = v.type == VALUE_NULL && (left & RECORD_BIT(f)) != 0 ? record->field[f]
-										: v;
+			if (v.type == VALUE_NULL && (left & RECORD_BIT(f)) != 0) {
+				v = record->field[f];
+				r->added.fields |= RECORD_BIT(f);
+			}
 			left &= ~RECORD_BIT(f);
 		}
-		write_member(out, name.text, name.len, v);
+		write_member(r, out, name.text, name.len, v);
 	}
-	if (!message_written)
-		write_member(out, "message", 7, msg);
+	if (!message_written) {
+		write_member(r, out, "message", 7, msg);
+		r->added.fields |= RECORD_BIT(FIELD_MESSAGE);
+	}
 	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
 		const char *name = record_field_name(named[i]);
 
 		if ((left & RECORD_BIT(named[i])) != 0 &&
-		    record->field[named[i]].type != VALUE_ABSENT)
-			write_member(out, name, strlen(name), record->field[named[i]]);
+		    record->field[named[i]].type != VALUE_ABSENT) {
+			write_member(r, out, name, strlen(name), record->field[named[i]]);
+			r->added.fields |= RECORD_BIT(named[i]);
+		}
 	}
 	if (arrival->remote_addr.type == VALUE_STRING)
-		write_member(out, "remote_addr", 11, arrival->remote_addr);
+		write_member(r, out, "remote_addr", 11, arrival->remote_addr);
 	reuse(r, &r->field);
 	timestamp_utc(&r->field, arrival->time);
-	write_member(out, "received", 8, text_of(&r->field));
+	write_member(r, out, "received", 8, text_of(&r->field));
 	buf_puts(out, "}\n");
 }
 
@@ -410,6 +417,7 @@ render_record(struct render *r, const struct record *record, const struct render
 	bool formatted;
 
 	r->failed = r->over_max = false;
+	r->added = (struct render_added){0};
 	msg = message(r, record, &formatted);
 
 	if (r->formatter->json)

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "record/formatter.h"
 #include "record/record.h"
+#include "record/render_added.h"
 #include "record/timestamp.h"
 
 /* What the server knows of a record beside its fields. */
@@ -25,7 +26,8 @@ struct render_bounds {
 struct render {
 	const struct formatter *formatter;
 	struct render_bounds bounds;
-	bool failed, over_max; /* as a buf's, since the record was begun */
+	bool failed, over_max;	   /* as a buf's, since the record was begun */
+	struct render_added added; /* of the last record, with LOG_FORMAT=json */
 	struct timestamp_cache seconds;
 	struct buf message;
 	struct buf field;

@@ -37,7 +37,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct json_decoder *all, *some;
 	static const struct record_wanted always = {
-	    RECORD_ALWAYS_WANTED, RECORD_ALWAYS_TYPED, false};
+	    RECORD_ALWAYS_WANTED, RECORD_ALWAYS_TYPED, false, 0};
 	struct record r, wanted;
 	int accepted, accepted_too;
 

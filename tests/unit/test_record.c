@@ -5,7 +5,7 @@
 #include "decoder.h"
 
 /* As a LOG_FORMAT wants it that has a use for every field. */
-static const struct record_wanted wanted = {UINT64_MAX, UINT64_MAX, true};
+static const struct record_wanted wanted = {UINT64_MAX, UINT64_MAX, true, 0};
 
 static bool
 read_record(const char *body, struct record *r, struct record_error *e)
@@ -151,10 +151,10 @@ static void
 passes_over_what_is_not_wanted(void **state)
 {
 	const struct record_wanted some = {
-	    RECORD_BIT(FIELD_MSG) | RECORD_BIT(FIELD_NAME), 0, false};
+	    RECORD_BIT(FIELD_MSG) | RECORD_BIT(FIELD_NAME), 0, false, 0};
 	const struct record_wanted number = {
-	    RECORD_BIT(FIELD_MSG) | RECORD_BIT(FIELD_LINENO), RECORD_BIT(FIELD_LINENO), false};
-	const struct record_wanted more = {RECORD_BIT(FIELD_MSG), 0, true};
+	    RECORD_BIT(FIELD_MSG) | RECORD_BIT(FIELD_LINENO), RECORD_BIT(FIELD_LINENO), false, 0};
+	const struct record_wanted more = {RECORD_BIT(FIELD_MSG), 0, true, 0};
 
 	(void)state;
 	check_skipped(some,

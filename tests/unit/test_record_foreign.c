@@ -11,11 +11,11 @@
 #include <stdlib.h>
 
 /* As LOG_FORMAT=json wants it. */
-static const struct record_wanted all = {UINT64_MAX, RECORD_ALWAYS_TYPED, true};
+static const struct record_wanted all = {UINT64_MAX, RECORD_ALWAYS_TYPED, true, 0};
 static const struct record_wanted line = {RECORD_ALWAYS_WANTED | RECORD_BIT(FIELD_NAME) |
 					      RECORD_BIT(FIELD_LOGGER) |
 					      RECORD_BIT(FIELD_LOGGER_NAME),
-    RECORD_ALWAYS_TYPED, false};
+    RECORD_ALWAYS_TYPED, false, 0};
 
 /* Reads {"message": "m", <members>}, or, where they begin with a brace, what they are. */
 static void
