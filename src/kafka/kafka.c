@@ -16,6 +16,7 @@
 #define FUNCTIONS(X)                                                                               \
 	X(assign)                                                                                  \
 	X(assignment_lost)                                                                         \
+	X(clusterid)                                                                               \
 	X(commit)                                                                                  \
 	X(committed)                                                                               \
 	X(conf_destroy)                                                                            \
@@ -23,6 +24,7 @@
 	X(conf_set)                                                                                \
 	X(conf_set_error_cb)                                                                       \
 	X(conf_set_events)                                                                         \
+	X(conf_set_offset_commit_cb)                                                               \
 	X(conf_set_opaque)                                                                         \
 	X(conf_set_rebalance_cb)                                                                   \
 	X(conf_set_stats_cb)                                                                       \
@@ -39,21 +41,26 @@
 	X(event_message_count)                                                                     \
 	X(event_stats)                                                                             \
 	X(event_type)                                                                              \
+	X(get_watermark_offsets)                                                                   \
 	X(header_get_last)                                                                         \
 	X(last_error)                                                                              \
+	X(mem_free)                                                                                \
 	X(message_destroy)                                                                         \
 	X(message_headers)                                                                         \
 	X(message_timestamp)                                                                       \
 	X(new)                                                                                     \
+	X(pause_partitions)                                                                        \
 	X(poll_set_consumer)                                                                       \
 	X(produceva)                                                                               \
 	X(purge)                                                                                   \
+	X(query_watermark_offsets)                                                                 \
 	X(queue_cb_event_enable)                                                                   \
 	X(queue_destroy)                                                                           \
 	X(queue_get_consumer)                                                                      \
 	X(queue_get_main)                                                                          \
 	X(queue_new)                                                                               \
 	X(queue_poll)                                                                              \
+	X(resume_partitions)                                                                       \
 	X(set_log_queue)                                                                           \
 	X(subscribe)                                                                               \
 	X(topic_destroy)                                                                           \
@@ -86,6 +93,7 @@ struct kafka {
 #define SAME(own, theirs)                                                                          \
 	_Static_assert((int)(own) == (int)RD_KAFKA_RESP_ERR_##theirs, "librdkafka's number")
 SAME(KAFKA_GOOD, NO_ERROR);
+SAME(KAFKA_OFFSET_RESET, _AUTO_OFFSET_RESET);
 SAME(KAFKA_OFFSET_OUT_OF_RANGE, OFFSET_OUT_OF_RANGE);
 SAME(KAFKA_CORRUPT, INVALID_MSG);
 SAME(KAFKA_UNKNOWN_TOPIC, UNKNOWN_TOPIC_OR_PART);
@@ -449,12 +457,25 @@ on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t error, rd_kafka_topic_parti
 	free(places);
 }
 
+static void
+on_commit(rd_kafka_t *client, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t *list,
+    void *opaque)
+{
+	struct kafka *k = opaque;
+
+	(void)client;
+	(void)list;
+	if (k->events.committed != NULL)
+		k->events.committed(k->events.context, (int)error);
+}
+
 bool
 kafka_start_consumer(struct kafka *k, char *error, size_t size)
 {
 	k->lib.conf_set_error_cb(k->conf, on_error);
 	k->lib.conf_set_stats_cb(k->conf, on_statistics);
 	k->lib.conf_set_rebalance_cb(k->conf, on_rebalance);
+	k->lib.conf_set_offset_commit_cb(k->conf, on_commit);
 	/* Its log has a queue of its own, as events: see kafka_new(). */
 	k->lib.conf_set_events(k->conf, RD_KAFKA_EVENT_LOG);
 	if (!start(k, RD_KAFKA_CONSUMER, error, size))
@@ -545,12 +566,13 @@ kafka_assign(struct kafka *k, const char *topic, const struct kafka_place *place
 }
 
 int
-kafka_commit(struct kafka *k, const char *topic, const struct kafka_place *places, size_t count)
+kafka_commit(
+    struct kafka *k, const char *topic, const struct kafka_place *places, size_t count, bool wait)
 {
 	rd_kafka_topic_partition_list_t *list = list_of(k, topic, places, count);
-	int error = (int)k->lib.commit(k->client, list, 0);
+	int error = (int)k->lib.commit(k->client, list, !wait);
 
-	for (int i = 0; error == KAFKA_GOOD && i < list->cnt; i++)
+	for (int i = 0; wait && error == KAFKA_GOOD && i < list->cnt; i++)
 		error = (int)list->elems[i].err;
 	k->lib.topic_partition_list_destroy(list);
 	return error;
@@ -575,4 +597,39 @@ void
 kafka_leave(struct kafka *k)
 {
 	k->lib.consumer_close(k->client);
+}
+
+int
+kafka_pause(
+    struct kafka *k, const char *topic, const struct kafka_place *places, size_t count, bool pause)
+{
+	rd_kafka_topic_partition_list_t *list = list_of(k, topic, places, count);
+	int error =
+	    (int)(pause ? k->lib.pause_partitions : k->lib.resume_partitions)(k->client, list);
+
+	k->lib.topic_partition_list_destroy(list);
+	return error;
+}
+
+int
+kafka_bounds(struct kafka *k, const char *topic, int32_t partition, struct kafka_bounds *bounds,
+    int timeout_ms)
+{
+	if (timeout_ms == 0)
+		return (int)k->lib.get_watermark_offsets(
+		    k->client, topic, partition, &bounds->first, &bounds->end);
+	return (int)k->lib.query_watermark_offsets(
+	    k->client, topic, partition, &bounds->first, &bounds->end, timeout_ms);
+}
+
+bool
+kafka_cluster(struct kafka *k, char *id, size_t size, int timeout_ms)
+{
+	char *text = k->lib.clusterid(k->client, timeout_ms);
+	bool known = text != NULL;
+
+	if (known)
+		snprintf(id, size, "%s", text);
+	k->lib.mem_free(k->client, text);
+	return known;
 }

@@ -41,6 +41,8 @@ enum kafka_error {
 	KAFKA_QUEUE_FULL = -184,
 	KAFKA_NO_OFFSET = -168,
 	KAFKA_AUTHENTICATION = -169,
+	KAFKA_OFFSET_RESET =
+	    -140, /* that of a partition is not in it (any more): none was fetched */
 	KAFKA_MAX_POLL_EXCEEDED = -147,
 	KAFKA_FATAL = -150, /* the client is of no use any more */
 };
@@ -71,6 +73,9 @@ struct kafka_events {
 	 * so by kafka_assign() before it returns. `lost`: they are another's already. */
 	void (*rebalanced)(void *context, bool assigned, bool lost,
 	    const struct kafka_place *places, size_t count);
+
+	/* Offsets are committed, or are not (error): of each kafka_commit(). */
+	void (*committed)(void *context, int error);
 };
 
 /*
@@ -171,14 +176,32 @@ bool kafka_message_header(struct kafka *k, const struct kafka_message *message, 
 int kafka_assign(
     struct kafka *k, const char *topic, const struct kafka_place *places, size_t count);
 
-/* Commits offsets, and waits for it; KAFKA_GOOD or an error. */
+/* Commits offsets; KAFKA_GOOD or an error. Without `wait` it is only begun, and committed() tells
+ * how it went. */
 int kafka_commit(
-    struct kafka *k, const char *topic, const struct kafka_place *places, size_t count);
+    struct kafka *k, const char *topic, const struct kafka_place *places, size_t count, bool wait);
 
 /* Fills the offsets that the group has committed; KAFKA_NO_OFFSET_YET where there is none. */
 #define KAFKA_NO_OFFSET_YET (-1001)
 int kafka_committed(
     struct kafka *k, const char *topic, struct kafka_place *places, size_t count, int timeout_ms);
+
+/* Has kafka_consume() give no messages of these partitions, or give them again. */
+int kafka_pause(
+    struct kafka *k, const char *topic, const struct kafka_place *places, size_t count, bool pause);
+
+/* What a partition holds: from the first message up to, not including, the end. */
+struct kafka_bounds {
+	int64_t first, end;
+};
+
+/* Asks the broker for it; with a time-out of 0 what is known of it from the last fetch (below 0:
+ * nothing). KAFKA_GOOD or an error. */
+int kafka_bounds(struct kafka *k, const char *topic, int32_t partition, struct kafka_bounds *bounds,
+    int timeout_ms);
+
+/* The cluster's id, as text of size bytes. False: it is not known within the time. */
+bool kafka_cluster(struct kafka *k, char *id, size_t size, int timeout_ms);
 
 /* Leaves the group (but for a static member), and closes. */
 void kafka_leave(struct kafka *k);
