@@ -1,4 +1,5 @@
 #include "reader/answering.h"
+#include "reader/neighbours.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,12 +7,9 @@
 /* What the entries before may take until they are sent, oldest first. */
 #define BEFORE_BYTES ((size_t)4 * 1024 * 1024)
 
-/* The entry that is asked for, and who is next to it: those of its own file by their place, those
- * of other levels by its time. */
 struct context {
 	struct answering a;
-	enum level level;
-	int64_t ms;
+	struct neighbours near;
 };
 
 static void
@@ -40,34 +38,6 @@ next_entry(struct context *c, struct merge *m, struct walk_entry *entry)
 			return result == WALK_ENTRY;
 	} while (answering_goes_on(&c->a, result));
 	return false;
-}
-
-/* Opens a merge over all levels from the entry on: in the order of merge.h, which among entries of
- * the same time goes by level. */
-static enum walk_open
-open_neighbours(struct context *c, bool forward, struct merge **m)
-{
-	struct walk_options options[LEVEL_COUNT];
-	const struct cursor *from = &c->a.selection->cursor;
-
-	for (int level = 0; level < LEVEL_COUNT; level++) {
-		bool same_is_before = level < (int)c->level;
-
-		options[level] = answering_options(&c->a, forward);
-		options[level].search = NULL;
-		options[level].start = INT64_MIN;
-		options[level].end = INT64_MAX;
-		if (level == (int)c->level)
-			continue;
-		if (forward)
-			options[level].start = c->ms + (same_is_before ? 1 : 0);
-		else
-			options[level].end = c->ms + (same_is_before ? 1 : 0);
-	}
-	/* Without a time nothing tells where it stands among those of other levels. */
-	if (c->ms == INT64_MIN)
-		return merge_new_each(m, LEVEL_BIT(c->level), options, from);
-	return merge_new_each(m, c->a.reading->levels | LEVEL_BIT(c->level), options, from);
 }
 
 /* Sends the entries before: they come newest first, and go oldest first. */
@@ -113,60 +83,26 @@ send_after(struct context *c, struct merge *m)
 	merge_progress(m, &c->a.scanned, &c->a.of);
 }
 
-/* Finds the entry, for its time. */
-static enum walk_open
-find_entry(struct context *c)
-{
-	struct walk_options options = answering_options(&c->a, true);
-	struct walk *w;
-	struct walk_entry entry = {.ms = INT64_MIN};
-	enum walk_open opened;
-	enum walk_result result;
-
-	options.search = NULL;
-	options.start = INT64_MIN;
-	options.end = INT64_MAX;
-	opened = walk_new(&w, c->level, &options, &c->a.selection->cursor.at[c->level]);
-	if (opened != WALK_OPENED)
-		return opened;
-	do
-		result = walk_next(w, &entry);
-	while (result == WALK_MORE);
-	c->ms = entry.ms;
-	/* There is no entry at the end of the file that a cursor may name as well. */
-	if (result == WALK_END ||
-	    (result == WALK_ENTRY &&
-		(entry.at.offset != c->a.selection->cursor.at[c->level].offset ||
-		    entry.at.inode != c->a.selection->cursor.at[c->level].inode)))
-		opened = WALK_GONE;
-	else if (result == WALK_FAILED)
-		opened = WALK_NOT_OPENED;
-	walk_free(w);
-	return opened;
-}
-
 void
 answer_context(const struct reading *r, struct selection *s, struct stream *out)
 {
-	struct context c = {.level = LEVEL_COUNT};
+	struct context c = {0};
 	struct merge *before = NULL, *after = NULL;
+	struct walk_options options;
 	enum walk_open opened;
 
 	answering_init(&c.a, r, s, out);
-	for (int level = 0; s->has_cursor && level < LEVEL_COUNT; level++) {
-		if (s->cursor.levels == LEVEL_BIT(level))
-			c.level = (enum level)level;
-	}
-	if (c.level == LEVEL_COUNT) {
+	if (!s->has_cursor || !neighbours_of(&c.near, &s->cursor)) {
 		answering_refuse(&c.a, 400, "cursor: must be that of an entry");
 		answering_end(&c.a);
 		return;
 	}
-	opened = find_entry(&c);
+	options = answering_options(&c.a, true);
+	opened = neighbours_find(&c.near, &options);
 	if (opened == WALK_OPENED)
-		opened = open_neighbours(&c, false, &before);
+		opened = neighbours_open(&c.near, &before, r->levels, &options, false);
 	if (opened == WALK_OPENED)
-		opened = open_neighbours(&c, true, &after);
+		opened = neighbours_open(&c.near, &after, r->levels, &options, true);
 	if (opened != WALK_OPENED) {
 		answering_refuse_walk(&c.a, opened);
 	} else {

@@ -1,4 +1,5 @@
 #include "reader/answering.h"
+#include "reader/peer_frame.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,6 +21,10 @@ append_time(struct answering *a, const char *name, int64_t ms)
 static void
 append_file(struct answering *a, enum level level, const struct library_file *f)
 {
+	if (a->selection->framed) {
+		peer_frame_file(&a->buf, level, f->name, f->first, f->last, f->modified, f->bytes);
+		return;
+	}
 	buf_puts(&a->buf, a->matched++ == 0 ? "\n" : ",\n");
 	buf_printf(&a->buf, "{\"level\": \"%s\", \"name\": ", level_name(level));
 	entry_json_string(&a->json, &a->buf, f->name, strlen(f->name));
@@ -33,7 +38,10 @@ append_file(struct answering *a, enum level level, const struct library_file *f)
 static bool
 append_files(struct answering *a)
 {
-	buf_puts(&a->buf, "{\"files\": [");
+	const struct peer_frame end = {.how = PEER_FRAME_COMPLETE};
+
+	if (!a->selection->framed)
+		buf_puts(&a->buf, "{\"files\": [");
 	for (int level = 0; level < LEVEL_COUNT; level++) {
 		struct library_file *files;
 		size_t count;
@@ -47,7 +55,10 @@ append_files(struct answering *a)
 			append_file(a, (enum level)level, &files[i]);
 		free(files);
 	}
-	buf_puts(&a->buf, "]}\n");
+	if (a->selection->framed)
+		peer_frame_end(&a->buf, &end);
+	else
+		buf_puts(&a->buf, "]}\n");
 	return true;
 }
 
@@ -58,7 +69,10 @@ answer_files(const struct reading *r, struct selection *s, struct stream *out)
 
 	answering_init(&a, r, s, out);
 	if (append_files(&a)) {
-		answering_begin(&a, "application/json", NULL);
+		if (s->framed)
+			answering_begin(&a, PEER_FRAME_TYPE, r->peer_header);
+		else
+			answering_begin(&a, "application/json", NULL);
 		answering_flush(&a);
 	} else {
 		answering_refuse_walk(&a, WALK_NOT_OPENED);

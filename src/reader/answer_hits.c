@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "reader/answering.h"
+#include "reader/peer_frame.h"
 #include "reader/tally.h"
 
 #include <inttypes.h>
@@ -86,11 +87,52 @@ append_counts(struct hits *h)
 	buf_puts(out, "}, ");
 }
 
+/* The same for a peer, which has asked for this range and these levels: numbers only. */
+static void
+append_frame(struct hits *h)
+{
+	struct buf numbers = BUF_INIT;
+
+	for (int level = 0; level < LEVEL_COUNT; level++) {
+		if ((h->a.selection->levels & LEVEL_BIT(level)) == 0)
+			continue;
+		for (size_t i = 0; i < h->buckets; i++) {
+			if (numbers.len > 0)
+				buf_putc(&numbers, ' ');
+			buf_put_number(&numbers, h->counts[i][level]);
+		}
+	}
+	peer_frame_counts(&h->a.buf, h->a.scanned, h->a.of, numbers.len);
+	buf_append(&h->a.buf, numbers.data, numbers.len);
+	buf_putc(&h->a.buf, '\n');
+	h->a.buf.failed = h->a.buf.failed || numbers.failed;
+	buf_free(&numbers);
+}
+
+static void
+append_frame_end(struct hits *h, const struct tally *t)
+{
+	struct peer_frame end = {.scanned = h->a.scanned,
+	    .of = h->a.of,
+	    .matched = h->a.matched,
+	    .given_up = t != NULL ? tally_given_up(t) : 0};
+
+	if (strcmp(h->a.why, "deadline") == 0)
+		end.how = PEER_FRAME_DEADLINE;
+	else if (h->a.why[0] != '\0' && end.given_up == 0)
+		end.how = PEER_FRAME_FAILED;
+	peer_frame_end(&h->a.buf, &end);
+}
+
 static void
 append_progress(struct hits *h)
 {
 	if (clock_monotonic_ns() - h->a.sent < PROGRESS_NS)
 		return;
+	if (h->a.selection->framed) {
+		append_frame(h);
+		return;
+	}
 	append_counts(h);
 	buf_printf(
 	    &h->a.buf, "\"scanned\": %" PRIu64 ", \"of\": %" PRIu64 "}\n", h->a.scanned, h->a.of);
@@ -116,7 +158,17 @@ count(struct hits *h, struct tally *t)
 static void
 send_counts(struct hits *h, struct tally *t)
 {
-	answering_begin(&h->a, "application/x-ndjson", NULL);
+	const bool framed = h->a.selection->framed;
+
+	if (framed)
+		answering_begin(&h->a, PEER_FRAME_TYPE, h->a.reading->peer_header);
+	else
+		answering_begin(&h->a, "application/x-ndjson", NULL);
+	if (framed) {
+		/* Who asked waits for all heads. */
+		append_frame(h);
+		answering_flush(&h->a);
+	}
 	if (t != NULL) {
 		count(h, t);
 		answering_given_up(&h->a, tally_given_up(t));
@@ -125,9 +177,14 @@ send_counts(struct hits *h, struct tally *t)
 		for (int level = 0; level < LEVEL_COUNT; level++)
 			h->a.matched += h->counts[i][level];
 	}
-	append_counts(h);
-	answering_append_worth(&h->a);
-	buf_puts(&h->a.buf, "}\n");
+	if (framed) {
+		append_frame(h);
+		append_frame_end(h, t);
+	} else {
+		append_counts(h);
+		answering_append_worth(&h->a);
+		buf_puts(&h->a.buf, "}\n");
+	}
 	answering_flush(&h->a);
 }
 
@@ -140,6 +197,7 @@ answer_hits(const struct reading *r, struct selection *s, struct stream *out)
 	bool found = false;
 
 	answering_init(&h.a, r, s, out);
+	answering_shorten(&h.a);
 	h.counts = calloc(h.buckets, sizeof(*h.counts));
 	if (h.counts != NULL && find_range(&h.a)) {
 		uint64_t span = (uint64_t)s->end - (uint64_t)s->start;

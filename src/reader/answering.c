@@ -49,6 +49,15 @@ answering_init(
 	metrics_add(&r->metrics->running, 1);
 }
 
+void
+answering_shorten(struct answering *a)
+{
+	const int64_t asked = a->began + (int64_t)a->selection->timeout * 1000000;
+
+	if (a->selection->timeout > 0 && asked < a->deadline)
+		a->deadline = asked;
+}
+
 struct walk_options
 answering_options(const struct answering *a, bool forward)
 {

@@ -37,6 +37,9 @@ struct answering_whole {
 void answering_init(
     struct answering *a, const struct reading *r, struct selection *s, struct stream *out);
 
+/* The deadline is sooner, where the selection says so. */
+void answering_shorten(struct answering *a);
+
 /* What walks of this answer look for. */
 struct walk_options answering_options(const struct answering *a, bool forward);
 

@@ -7,6 +7,7 @@
 
 #include "reader/library.h"
 #include "reader/metrics.h"
+#include "reader/peers.h"
 #include "reader/pool.h"
 #include "reader/selection.h"
 #include "web/stream.h"
@@ -18,7 +19,9 @@ struct reading {
 	unsigned levels;  /* ENABLED_LOG_LEVELS, a LEVEL_BIT each */
 	unsigned timeout; /* QUERY_TIMEOUT, seconds */
 	struct reader_metrics *metrics;
-	struct pool_task *task; /* of the answer; NULL: nobody else waits */
+	struct peers *peers;	 /* that are read along; NULL: none */
+	const char *peer_header; /* of answers to a peer: a whole line */
+	struct pool_task *task;	 /* of the answer; NULL: nobody else waits */
 };
 
 typedef void answer(const struct reading *r, struct selection *s, struct stream *out);
@@ -29,5 +32,10 @@ answer answer_hits;	/* the histogram, NDJSON: each line all that is known so far
 answer answer_raw;	/* entries as text */
 answer answer_files;	/* JSON */
 answer answer_messages; /* a day of a level, JSON, as the seed's newest server has it */
+
+/* What a reader answers another, as=peer: this server's own, in frames (peer_frame.h). Files and
+ * hits do so by themselves. */
+answer answer_framed;	      /* entries, of query and raw */
+answer answer_framed_context; /* those before an entry, or forward it and those after it */
 
 #endif

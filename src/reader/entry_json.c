@@ -1,5 +1,6 @@
 #include "reader/entry_json.h"
 
+#include "reader/cursor_servers.h"
 #include "json/json.h"
 #include "json/text.h"
 
@@ -53,15 +54,12 @@ append_member(struct entry_json *j, struct buf *out, const char *name, struct en
 }
 
 void
-entry_json_append(
-    struct entry_json *j, struct buf *out, const struct walk_entry *entry, struct civil_zone *zone)
+entry_json_show(
+    struct entry_json *j, struct buf *out, const struct entry_shown *entry, struct civil_zone *zone)
 {
-	const struct entry_span text = {entry->text, entry->len};
 	struct cursor cursor = {.levels = LEVEL_BIT(entry->level)};
-	struct entry_fields fields = {0};
 	char time[CIVIL_ISO_SIZE];
 
-	entry_parse(j->parser, &j->parse, entry->text, entry->len, &fields);
 	if (entry->ms == INT64_MIN) {
 		buf_puts(out, "{\"ts\": null");
 	} else {
@@ -70,14 +68,34 @@ entry_json_append(
 		buf_puts(out, time);
 		buf_putc(out, '"');
 	}
-	append_member(j, out, ", \"level\": ", fields.level);
-	append_member(j, out, ", \"logger\": ", fields.logger);
-	append_member(j, out, ", \"message\": ", fields.message);
-	append_member(j, out, ", \"text\": ", text);
+	append_member(j, out, ", \"level\": ", entry->fields.level);
+	append_member(j, out, ", \"logger\": ", entry->fields.logger);
+	append_member(j, out, ", \"message\": ", entry->fields.message);
+	append_member(j, out, ", \"text\": ", entry->text);
 	buf_puts(out, ", \"cursor\": \"");
 	cursor.at[entry->level] = entry->at;
-	cursor_print(out, &cursor);
-	buf_puts(out, "\"}");
+	if (entry->server == NULL) {
+		cursor_print(out, &cursor);
+		buf_puts(out, "\"}");
+		return;
+	}
+	cursor_servers_print(out, entry->id, &cursor);
+	buf_puts(out, "\", \"server\": ");
+	entry_json_string(j, out, entry->server, strlen(entry->server));
+	buf_putc(out, '}');
+}
+
+void
+entry_json_append(
+    struct entry_json *j, struct buf *out, const struct walk_entry *entry, struct civil_zone *zone)
+{
+	struct entry_shown shown = {.text = {entry->text, entry->len},
+	    .ms = entry->ms,
+	    .level = entry->level,
+	    .at = entry->at};
+
+	entry_parse(j->parser, &j->parse, entry->text, entry->len, &shown.fields);
+	entry_json_show(j, out, &shown, zone);
 }
 
 void

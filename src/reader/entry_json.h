@@ -18,6 +18,17 @@ struct entry_json {
 	void *context;
 };
 
+/* An entry of any server, taken apart. */
+struct entry_shown {
+	struct entry_fields fields;
+	struct entry_span text;
+	int64_t ms;	  /* INT64_MIN: none */
+	enum level level; /* of its file */
+	struct place at;
+	const char *server; /* whose it is; NULL: nobody asked for others' */
+	uint32_t id;	    /* of that one, in cursors */
+};
+
 /*
  * Appends {"ts": ..., "level": ..., "logger": ..., "message": ..., "text": ..., "cursor": ...}
  * without a newline; the cursor is the entry's own place. Times are those of the zone. Bytes that
@@ -25,6 +36,10 @@ struct entry_json {
  */
 void entry_json_append(
     struct entry_json *j, struct buf *out, const struct walk_entry *entry, struct civil_zone *zone);
+
+/* The same, with "server": ... as its last member where it has one. */
+void entry_json_show(struct entry_json *j, struct buf *out, const struct entry_shown *entry,
+    struct civil_zone *zone);
 
 /* Appends any bytes as a JSON string, likewise. */
 void entry_json_string(struct entry_json *j, struct buf *out, const char *bytes, size_t len);

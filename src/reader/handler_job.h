@@ -21,6 +21,8 @@ struct handler_job {
 	/* Of a query, until it is over, and of a viewer, until the tail has it. */
 	struct reader_handler *handler;
 	answer *answer; /* in a thread of a pool; NULL: the tail answers */
+	bool along;	/* peers are read along */
+	bool download;	/* it takes as long as its client does */
 	struct selection selection;
 	const char *last_event_id; /* the request's own */
 	struct stream *stream;

@@ -7,6 +7,33 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+/* The same answer for peers, which ask for this server's own, and over them. */
+static const struct {
+	answer *own, *framed;
+} ways[] = {
+    {answer_query, answer_framed},
+    {answer_raw, answer_framed},
+    {answer_context, answer_framed_context},
+    {answer_hits, answer_hits},
+    {answer_files, answer_files},
+};
+
+static void
+choose_answer(const struct reader_handler *h, struct handler_job *job)
+{
+	const struct selection *s = &job->selection;
+
+	job->along = h->reading.peers != NULL && !s->only_own && !s->framed;
+	job->download = job->answer == answer_raw || (s->framed && s->timeout == 0);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (job->answer != ways[i].own)
+			continue;
+		if (s->framed)
+			job->answer = ways[i].framed;
+		return;
+	}
+}
+
 enum app_verdict
 handler_query_head(struct handler_thread *t, struct handler_job *job, const struct http_request *q,
     struct http_response *r)
@@ -15,8 +42,12 @@ handler_query_head(struct handler_thread *t, struct handler_job *job, const stru
 	const int64_t now = clock_now_ns() / 1000000;
 
 	job->last_event_id = q->last_event_id;
-	if (selection_parse(&job->selection, q->query, t->handler->reading.levels, now, &why))
-		return APP_STREAM;
+	if (selection_parse(&job->selection, q->query, t->handler->reading.levels, now, &why)) {
+		choose_answer(t->handler, job);
+		if (job->selection.cursors == NULL || job->along)
+			return APP_STREAM;
+		buf_puts(&why, "cursor: is one of several servers, which are not read here");
+	}
 	if (job->selection.no_memory || why.failed)
 		handler_error(r, STATUS_503, "%s", diag_reason(ENOMEM));
 	else
@@ -86,7 +117,7 @@ query_done(struct pool_task *task, bool ran)
 static void
 begin_query(struct reader_handler *h, struct handler_job *job)
 {
-	struct pool *pool = job->answer == answer_raw ? h->downloads : h->queries;
+	struct pool *pool = job->download ? h->downloads : h->queries;
 	const int64_t patience = h->reading.timeout * CLOCK_NS_PER_SECOND;
 
 	job->task = (struct pool_task){.deadline = clock_monotonic_ns() + patience,
@@ -112,6 +143,8 @@ handler_query_stream(void *thread, struct app_job *app, struct stream *stream)
 	}
 	/* It is the tail's from here on, and the job may be gone as this returns. */
 	job->selection.search = NULL;
+	job->selection.cursors = NULL;
+	job->selection.q = NULL;
 	tail_add(t->handler->tail, &selection, job->last_event_id, stream);
 }
 

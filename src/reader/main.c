@@ -135,12 +135,14 @@ serve(struct reader_settings *s, const struct entry_parser *parser, const char *
 {
 	static struct metrics web_metrics;
 	static struct reader_metrics metrics;
+	char peer_header[80];
 	struct reader_handler h = {.folder = s->folder,
 	    .reading = {.library = library_new(s->folder, parser),
 		.parser = parser,
 		.levels = s->levels,
 		.timeout = s->timeout,
-		.metrics = &metrics},
+		.metrics = &metrics,
+		.peer_header = peer_header},
 	    .metrics = &web_metrics};
 	struct threads *threads = NULL;
 	struct listener listener;
@@ -169,6 +171,12 @@ serve(struct reader_settings *s, const struct entry_parser *parser, const char *
 		snprintf(error, sizeof(error), "out of memory");
 		goto no_access;
 	}
+	h.reading.peers = peers_new(&s->peers, error, sizeof(error));
+	setting_forget(&peers_settings_group, &s->peers);
+	if (error[0] != '\0')
+		goto no_access;
+	snprintf(peer_header, sizeof(peer_header), PEER_HTTP_HEADER ": %d %s\r\n",
+	    PEER_HTTP_VERSION, h.reading.peers != NULL ? h.reading.peers->word : "-");
 	if (listener_open(&listener, socket_path, error, sizeof(error)) < 0)
 		goto no_access;
 	confine(CONFINE_READS);
@@ -194,6 +202,7 @@ serve(struct reader_settings *s, const struct entry_parser *parser, const char *
 	pool_stop(h.downloads);
 	listener_close(&listener);
 no_access:
+	peers_free(h.reading.peers);
 	library_free(h.reading.library);
 	auth_close(h.access.read);
 	auth_close(h.access.write);

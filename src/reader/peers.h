@@ -8,6 +8,7 @@
 #define PBU_PEERS_H
 
 #include "base/setting.h"
+#include "reader/cursor_servers.h"
 #include "reader/peer_http.h"
 
 #include <stdatomic.h>
@@ -15,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PEERS_MAX 32 /* this one included */
+#define PEERS_MAX CURSOR_SERVERS_MAX /* this one included */
 
 struct peers_settings {
 	const char *urls;    /* READ_PEERS; NULL: none */

@@ -118,9 +118,16 @@ take_direction(struct parsing *p, const char *value)
 static bool
 take_cursor(struct parsing *p, const char *value)
 {
-	p->selection->has_cursor = cursor_parse(value, &p->selection->cursor);
-	return p->selection->has_cursor ||
-	       refuse(p, "cursor", "is none that an answer here has given");
+	struct selection *s = p->selection;
+
+	if (strchr(value, '~') == NULL) {
+		s->has_cursor = cursor_parse(value, &s->cursor);
+	} else {
+		s->cursors = malloc(sizeof(*s->cursors));
+		s->no_memory = s->cursors == NULL;
+		s->has_cursor = !s->no_memory && cursor_servers_parse(value, s->cursors);
+	}
+	return s->has_cursor || refuse(p, "cursor", "is none that an answer here has given");
 }
 
 static bool
@@ -160,6 +167,42 @@ take_date(struct parsing *p, const char *value)
 	return true;
 }
 
+static bool
+take_flag(struct parsing *p, const char *name, const char *value, bool *flag)
+{
+	*flag = strcmp(value, "1") == 0;
+	return *flag || strcmp(value, "0") == 0 || refuse(p, name, "must be 0 or 1");
+}
+
+static bool
+take_partial(struct parsing *p, const char *value)
+{
+	return take_flag(p, "partial", value, &p->selection->partial);
+}
+
+static bool
+take_peers(struct parsing *p, const char *value)
+{
+	bool along = false;
+	bool taken = take_flag(p, "peers", value, &along);
+
+	p->selection->only_own = !along;
+	return taken;
+}
+
+static bool
+take_as(struct parsing *p, const char *value)
+{
+	p->selection->framed = strcmp(value, "peer") == 0;
+	return p->selection->framed || refuse(p, "as", "must be peer");
+}
+
+static bool
+take_timeout(struct parsing *p, const char *value)
+{
+	return take_number(p, "timeout", value, UINT32_MAX, &p->selection->timeout);
+}
+
 static const struct {
 	const char *name;
 	bool (*take)(struct parsing *p, const char *value);
@@ -177,6 +220,10 @@ static const struct {
     {"after", take_after, false},
     {"buckets", take_buckets, false},
     {"date", take_date, false},
+    {"partial", take_partial, false},
+    {"peers", take_peers, false},
+    {"as", take_as, false},
+    {"timeout", take_timeout, false},
 };
 
 #define PARAMETERS (sizeof(parameters) / sizeof(parameters[0]))
@@ -248,6 +295,10 @@ take_search(struct parsing *p)
 	size_t at, len = p->q != NULL ? strlen(p->q) : 0;
 	struct buf reason = BUF_INIT;
 
+	if (p->q != NULL && (p->selection->q = strdup(p->q)) == NULL) {
+		p->selection->no_memory = true;
+		return false;
+	}
 	p->selection->search = search_compile(p->q, len, &at, &reason);
 	if (p->selection->search == NULL && reason.len == 0) {
 		p->selection->no_memory = true;
@@ -260,6 +311,18 @@ take_search(struct parsing *p)
 	return p->selection->search != NULL;
 }
 
+static bool
+take_moment(struct parsing *p, const char *value, int64_t *ms)
+{
+	char *end;
+
+	if (*value != '@')
+		return moment_parse(value, &p->selection->zone, p->now, ms);
+	errno = 0;
+	*ms = strtoll(value + 1, &end, 10);
+	return end > value + 1 && *end == '\0' && errno == 0;
+}
+
 /* What can only be understood when all parameters are known. */
 static bool
 take_rest(struct parsing *p)
@@ -269,9 +332,9 @@ take_rest(struct parsing *p)
 	    "must be a time such as 2026-11-24T08:21:46+01:00, seconds since the "
 	    "epoch, or -15m";
 
-	if (p->start != NULL && !moment_parse(p->start, &s->zone, p->now, &s->start))
+	if (p->start != NULL && !take_moment(p, p->start, &s->start))
 		return refuse(p, "start", form);
-	if (p->end != NULL && !moment_parse(p->end, &s->zone, p->now, &s->end))
+	if (p->end != NULL && !take_moment(p, p->end, &s->end))
 		return refuse(p, "end", form);
 	if (s->start > s->end)
 		return refuse(p, "start", "is after end");
@@ -317,4 +380,8 @@ selection_free(struct selection *s)
 {
 	search_free(s->search);
 	s->search = NULL;
+	free(s->cursors);
+	s->cursors = NULL;
+	free(s->q);
+	s->q = NULL;
 }

@@ -9,13 +9,21 @@
  *     cursor       where to go on, or which entry
  *     timezone     of times without one, in and out; without it the server's, TZ
  *     before, after, buckets, date    of single requests
+ *     partial      1: servers that do not answer are left out, and named, where several are read
+ *     peers        0: this server's own entries only
+ *
+ * and, as readers ask each other (peers_ask.h):
+ *
+ *     as           peer: this server's own, in frames (peer_frame.h)
+ *     timeout      milliseconds that the answer may take, up to QUERY_TIMEOUT
+ *     start, end   also @ and milliseconds since the epoch
  */
 #ifndef PBU_SELECTION_H
 #define PBU_SELECTION_H
 
 #include "base/buf.h"
 #include "base/civil.h"
-#include "reader/cursor.h"
+#include "reader/cursor_servers.h"
 #include "reader/search.h"
 
 #include <stdbool.h>
@@ -29,7 +37,11 @@ struct selection {
 	bool limited;		/* a limit was given */
 	bool forward, directed; /* directed: a direction was given */
 	bool has_cursor;
-	struct cursor cursor;
+	struct cursor cursor;		/* of this server; empty where the next is set */
+	struct cursor_servers *cursors; /* of several; owned; NULL: it was none of such */
+	char *q;			/* what `search` was made of; owned; NULL: nothing */
+	bool partial, only_own, framed;
+	uint64_t timeout; /* milliseconds; 0: not given */
 	struct civil_zone zone;
 	unsigned before, after; /* neighbours */
 	unsigned buckets;
