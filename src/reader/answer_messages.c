@@ -1,4 +1,4 @@
-#include "reader/answering.h"
+#include "reader/answering_peers.h"
 #include "reader/moment.h"
 
 #include <time.h>
@@ -54,13 +54,17 @@ append_detail(struct answering *a, const struct walk_entry *entry)
 }
 
 static void
-append_message(struct answering *a, const struct walk_entry *entry)
+append_message(
+    struct answering *a, const struct walk_entry *entry, const struct entry_fields *given)
 {
 	const char *line_end = memchr(entry->text, '\n', entry->len);
 	struct entry_fields fields = {0};
 	char time[CIVIL_ISO_SIZE];
 
-	entry_parse(a->json.parser, &a->json.parse, entry->text, entry->len, &fields);
+	if (given != NULL)
+		fields = *given;
+	else
+		entry_parse(a->json.parser, &a->json.parse, entry->text, entry->len, &fields);
 	if (fields.message.data == NULL)
 		fields.message = (struct entry_span){
 		    entry->text, line_end != NULL ? (size_t)(line_end - entry->text) : entry->len};
@@ -86,6 +90,10 @@ answer_messages(const struct reading *r, struct selection *s, struct stream *out
 	    .append = append_message};
 	struct answering a;
 
+	if (reading_is_along(r, s) && find_day(s)) {
+		answering_peers_whole(r, s, out, &whole);
+		return;
+	}
 	answering_init(&a, r, s, out);
 	if (find_day(s))
 		answering_whole(&a, &whole);

@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define LIMIT_DEFAULT 100
-
 /* While nothing is found, this long after what was sent last. */
 #define PROGRESS_NS (200 * INT64_C(1000000))
 
@@ -41,7 +39,7 @@ append_end(struct answering *a, const struct merge *m)
 static void
 send_entries(struct answering *a, struct merge *m)
 {
-	uint64_t limit = a->selection->limited ? a->selection->limit : LIMIT_DEFAULT;
+	uint64_t limit = a->selection->limited ? a->selection->limit : ANSWER_LIMIT_DEFAULT;
 	struct walk_entry entry;
 	enum walk_result result;
 

@@ -1,8 +1,9 @@
-#include "reader/answering.h"
+#include "reader/answering_peers.h"
 
 static void
-append_text(struct answering *a, const struct walk_entry *entry)
+append_text(struct answering *a, const struct walk_entry *entry, const struct entry_fields *fields)
 {
+	(void)fields;
 	answering_append(a, entry->text, entry->len);
 	buf_putc(&a->buf, '\n');
 }
@@ -20,6 +21,10 @@ answer_raw(const struct reading *r, struct selection *s, struct stream *out)
 	    .append = append_text};
 	struct answering a;
 
+	if (reading_is_along(r, s)) {
+		answering_peers_whole(r, s, out, &whole);
+		return;
+	}
 	answering_init(&a, r, s, out);
 	answering_whole(&a, &whole);
 	answering_end(&a);

@@ -248,7 +248,7 @@ send_whole(struct answering *a, const struct answering_whole *w, struct merge *m
 		if (result == WALK_FAILED || merge_given_up(m) > 0)
 			return false;
 		if (result == WALK_ENTRY) {
-			w->append(a, &entry);
+			w->append(a, &entry, NULL);
 			a->matched++;
 		}
 	}

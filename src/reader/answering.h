@@ -31,7 +31,9 @@ struct answering_whole {
 	const struct cursor *from; /* or NULL */
 	uint64_t limit;		   /* entries */
 	const char *before, *after;
-	void (*append)(struct answering *a, const struct walk_entry *entry);
+	/* `fields`: NULL where the entry is this server's, and to be parsed. */
+	void (*append)(
+	    struct answering *a, const struct walk_entry *entry, const struct entry_fields *fields);
 };
 
 void answering_init(

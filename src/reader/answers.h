@@ -24,6 +24,13 @@ struct reading {
 	struct pool_task *task;	 /* of the answer; NULL: nobody else waits */
 };
 
+/* Whether a selection is over the peers, too. */
+static inline bool
+reading_is_along(const struct reading *r, const struct selection *s)
+{
+	return r->peers != NULL && !s->only_own && !s->framed;
+}
+
 typedef void answer(const struct reading *r, struct selection *s, struct stream *out);
 
 answer answer_query;	/* entries, NDJSON */
@@ -32,6 +39,13 @@ answer answer_hits;	/* the histogram, NDJSON: each line all that is known so far
 answer answer_raw;	/* entries as text */
 answer answer_files;	/* JSON */
 answer answer_messages; /* a day of a level, JSON, as the seed's newest server has it */
+
+/* The same over this server and its peers, where there are some and they are not left out; raw and
+ * messages do so by themselves. */
+answer answer_peers_query;
+
+/* Entries that a query gives where it names no limit. */
+#define ANSWER_LIMIT_DEFAULT 100
 
 /* What a reader answers another, as=peer: this server's own, in frames (peer_frame.h). Files and
  * hits do so by themselves. */

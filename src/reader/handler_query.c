@@ -9,13 +9,13 @@
 
 /* The same answer for peers, which ask for this server's own, and over them. */
 static const struct {
-	answer *own, *framed;
+	answer *own, *framed, *along;
 } ways[] = {
-    {answer_query, answer_framed},
-    {answer_raw, answer_framed},
-    {answer_context, answer_framed_context},
-    {answer_hits, answer_hits},
-    {answer_files, answer_files},
+    {answer_query, answer_framed, answer_peers_query},
+    {answer_raw, answer_framed, answer_raw},
+    {answer_context, answer_framed_context, answer_context},
+    {answer_hits, answer_hits, answer_hits},
+    {answer_files, answer_files, answer_files},
 };
 
 static void
@@ -23,13 +23,15 @@ choose_answer(const struct reader_handler *h, struct handler_job *job)
 {
 	const struct selection *s = &job->selection;
 
-	job->along = h->reading.peers != NULL && !s->only_own && !s->framed;
+	job->along = reading_is_along(&h->reading, s);
 	job->download = job->answer == answer_raw || (s->framed && s->timeout == 0);
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		if (job->answer != ways[i].own)
 			continue;
 		if (s->framed)
 			job->answer = ways[i].framed;
+		else if (job->along)
+			job->answer = ways[i].along;
 		return;
 	}
 }

@@ -179,7 +179,7 @@ serve(struct reader_settings *s, const struct entry_parser *parser, const char *
 	    PEER_HTTP_VERSION, h.reading.peers != NULL ? h.reading.peers->word : "-");
 	if (listener_open(&listener, socket_path, error, sizeof(error)) < 0)
 		goto no_access;
-	confine(CONFINE_READS);
+	confine(CONFINE_READS | (h.reading.peers != NULL ? CONFINE_CONNECTS : 0));
 	app = reader_app(&h);
 	h.queries =
 	    pool_start(QUERY_THREADS, QUERIES_AT_WORK, QUERIES_WAITING, error, sizeof(error));

@@ -7,6 +7,7 @@
 #ifndef PBU_PEERS_H
 #define PBU_PEERS_H
 
+#include "base/diag.h"
 #include "base/setting.h"
 #include "reader/cursor_servers.h"
 #include "reader/peer_http.h"
@@ -31,6 +32,7 @@ extern const struct setting_group peers_settings_group;
 /* Of one peer, for the metrics. Any thread bumps them. */
 struct peer_counts {
 	_Atomic uint64_t requests, failures, bytes;
+	struct diag_limit limit; /* of messages about it */
 };
 
 struct peer {

@@ -1,0 +1,346 @@
+#include "reader/peers_stream.h"
+
+#include "base/metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What is known of a level's order. */
+struct order {
+	bool placed;
+	struct place last; /* of its last entry */
+	int64_t bound;	   /* of others' times since then: it is not before that */
+};
+
+struct peers_stream {
+	struct peer_http_group *group;
+	const struct peer *peer;
+	struct peers_asked asked; /* for the rest, once it is asked again */
+	char *q;
+	struct peer_http_call *call;
+	bool is_there, begun, ended, failed;
+	bool given; /* something was, since it was asked last */
+	bool held;  /* there is a frame that was not let go */
+	struct peer_frame frame;
+	size_t line, size; /* of it, its line and in all */
+	struct cursor cursor;
+	bool placed;
+	uint64_t entries;
+	uint64_t scanned, of;
+	struct order order[LEVEL_COUNT];
+	char why[192];
+};
+
+static bool
+ask(struct peers_stream *s)
+{
+	struct peer_http_ask asked = {.content_type = PEER_FRAME_TYPE};
+	struct buf url = BUF_INIT;
+
+	peers_ask(&url, s->peer, &s->asked);
+	asked.url = url.data;
+	s->call = url.failed ? NULL : peer_http_get(s->group, &asked);
+	buf_free(&url);
+	s->begun = s->given = false;
+	metrics_add(&s->peer->counts->requests, 1);
+	return s->call != NULL;
+}
+
+struct peers_stream *
+peers_stream_new(
+    struct peer_http_group *g, const struct peer *peer, const struct peers_asked *asked)
+{
+	struct peers_stream *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->group = g;
+	s->peer = peer;
+	s->asked = *asked;
+	s->q = asked->q != NULL ? strdup(asked->q) : NULL;
+	s->asked.q = s->q;
+	s->placed = asked->has_cursor;
+	s->cursor = asked->cursor;
+	for (int level = 0; level < LEVEL_COUNT; level++)
+		s->order[level].bound = asked->forward ? INT64_MIN : INT64_MAX;
+	if ((asked->q != NULL && s->q == NULL) || !ask(s)) {
+		peers_stream_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+peers_stream_free(struct peers_stream *s)
+{
+	if (s == NULL)
+		return;
+	peer_http_close(s->call);
+	free(s->q);
+	free(s);
+}
+
+const struct peer *
+peers_stream_peer(const struct peers_stream *s)
+{
+	return s->peer;
+}
+
+bool
+peers_stream_is_there(const struct peers_stream *s)
+{
+	return s->is_there || peer_http_state(s->call) == PEER_HTTP_FLOWS ||
+	       peer_http_state(s->call) == PEER_HTTP_ENDED;
+}
+
+static enum peers_step
+fail(struct peers_stream *s, const char *why)
+{
+	if (!s->failed) {
+		snprintf(s->why, sizeof(s->why), "%s", why);
+		metrics_add(&s->peer->counts->failures, 1);
+		diag_warn_limited(&s->peer->counts->limit, "peer %s %s", s->peer->name, why);
+	}
+	s->failed = true;
+	return PEERS_FAILED;
+}
+
+/* --- what an entry must be --- */
+
+static bool
+is_asked_for(const struct peers_stream *s, const struct peer_frame *f)
+{
+	const struct peers_asked *asked = &s->asked;
+
+	if ((asked->levels & LEVEL_BIT(f->level)) == 0 || s->entries >= asked->limit)
+		return false;
+	if (f->ms == INT64_MIN)
+		return asked->start == INT64_MIN && asked->end == INT64_MAX;
+	return f->ms >= asked->start && f->ms < asked->end;
+}
+
+/* Whether a place is further on, as far as can be told: not of another file. */
+static bool
+goes_on(const struct place *last, const struct place *at, bool forward)
+{
+	if (at->inode != last->inode || at->born != last->born)
+		return true;
+	return forward ? at->offset > last->offset : at->offset < last->offset;
+}
+
+static bool
+is_in_order(struct peers_stream *s, const struct peer_frame *f)
+{
+	const bool forward = s->asked.forward;
+	struct order *own = &s->order[f->level];
+
+	if (own->placed && !goes_on(&own->last, &f->at, forward))
+		return false;
+	if (forward ? f->ms < own->bound : f->ms > own->bound)
+		return false;
+	own->placed = true;
+	own->last = f->at;
+	own->bound = forward ? INT64_MIN : INT64_MAX;
+	for (int level = 0; level < LEVEL_COUNT; level++) {
+		struct order *o = &s->order[level];
+
+		if (level != (int)f->level && (forward ? f->ms > o->bound : f->ms < o->bound))
+			o->bound = f->ms;
+	}
+	return true;
+}
+
+/* Looks at a whole frame, which is there. */
+static enum peers_step
+take_frame(struct peers_stream *s)
+{
+	const struct peer_frame *f = &s->frame;
+
+	switch (f->kind) {
+	case PEER_FRAME_BEGIN:
+		if (s->begun)
+			return fail(s, "sends what no reader would: it begins twice");
+		s->begun = true;
+		break;
+	case PEER_FRAME_ENTRY:
+		if (!s->begun)
+			return fail(s, "sends what no reader would: entries without a beginning");
+		if (!is_asked_for(s, f))
+			return fail(s, "sends entries that were not asked for");
+		if (!is_in_order(s, f))
+			return fail(s, "sends its entries in another order than that of its files");
+		s->entries++;
+		return PEERS_FRAME;
+	case PEER_FRAME_PROGRESS: break;
+	case PEER_FRAME_COUNTS:
+	case PEER_FRAME_FILE: return PEERS_FRAME;
+	case PEER_FRAME_END:
+		s->ended = true;
+		if (f->how == PEER_FRAME_FAILED)
+			return fail(s, "can't read its files on");
+		if (f->how == PEER_FRAME_LIMIT && s->asked.limit > 0 && s->entries < s->asked.limit)
+			return fail(s, "sends less than it says");
+		return PEERS_END;
+	}
+	return PEERS_MORE;
+}
+
+/* Lets go of the frame that is held. */
+static void
+let_go(struct peers_stream *s)
+{
+	if (!s->held)
+		return;
+	s->held = false;
+	s->given = true;
+	metrics_add(&s->peer->counts->bytes, s->size);
+	peer_http_take(s->call, s->size);
+	if (s->size > PEER_HTTP_BUFFER)
+		peer_http_allow(s->call, PEER_HTTP_BUFFER);
+	if (s->frame.has_cursor) {
+		s->cursor = s->frame.cursor;
+		s->placed = true;
+	}
+	if (s->frame.kind != PEER_FRAME_ENTRY && s->frame.kind != PEER_FRAME_BEGIN &&
+	    s->frame.kind != PEER_FRAME_FILE) {
+		s->scanned = s->frame.scanned;
+		s->of = s->frame.of;
+	}
+}
+
+/* A download goes on where it stood. */
+static enum peers_step
+ask_again(struct peers_stream *s)
+{
+	if (s->asked.limit != UINT64_MAX)
+		s->asked.limit -= s->entries;
+	s->entries = 0;
+	s->asked.cursor = s->cursor;
+	s->asked.has_cursor = true;
+	peer_http_close(s->call);
+	return ask(s) ? PEERS_MORE : fail(s, "cannot be asked: out of memory");
+}
+
+/* There is not enough for a frame. */
+static enum peers_step
+await(struct peers_stream *s)
+{
+	const bool resumes = s->asked.deadline == INT64_MAX && s->given && s->placed;
+
+	switch (peer_http_state(s->call)) {
+	case PEER_HTTP_ENDED:
+		return resumes ? ask_again(s) : fail(s, "hung up in the middle of its answer");
+	case PEER_HTTP_FAILED:
+		if (resumes && peer_http_status(s->call) == 200)
+			return ask_again(s);
+		return fail(s, peer_http_why(s->call));
+	case PEER_HTTP_ASKED:
+	case PEER_HTTP_FLOWS: break;
+	}
+	return PEERS_MORE;
+}
+
+/* The next frame, whole; PEERS_FRAME: it is held. */
+static enum peers_step
+hold(struct peers_stream *s)
+{
+	const char *bytes;
+	size_t len, before;
+	int line;
+
+	do {
+		bytes = peer_http_bytes(s->call, &len);
+		line = peer_frame_read(&s->frame, bytes, len);
+		if (line < 0)
+			return fail(s, "sends what no reader would");
+		if (line == 0)
+			return await(s);
+		s->line = s->size = (size_t)line;
+		if (s->frame.has_payload)
+			s->size += s->frame.payload + 1;
+		if (s->size <= len) {
+			if (s->frame.has_payload && bytes[s->size - 1] != '\n')
+				return fail(s, "sends what no reader would");
+			s->held = true;
+			return PEERS_FRAME;
+		}
+		before = len;
+		if (s->size > PEER_HTTP_BUFFER && !peer_http_allow(s->call, s->size))
+			return fail(s, "sends more than there is memory for");
+		/* That alone may have brought some. */
+		peer_http_bytes(s->call, &len);
+	} while (len > before);
+	return await(s);
+}
+
+enum peers_step
+peers_stream_next(struct peers_stream *s)
+{
+	enum peers_step step;
+
+	if (s->failed || s->ended)
+		return s->failed ? PEERS_FAILED : PEERS_END;
+	s->is_there = peers_stream_is_there(s);
+	do {
+		let_go(s);
+		step = hold(s);
+		if (step != PEERS_FRAME)
+			return step;
+		step = take_frame(s);
+	} while (step == PEERS_MORE);
+	if (step == PEERS_END)
+		let_go(s);
+	return step;
+}
+
+bool
+peers_stream_holds(const struct peers_stream *s)
+{
+	return s->held;
+}
+
+const struct peer_frame *
+peers_stream_frame(const struct peers_stream *s)
+{
+	return &s->frame;
+}
+
+const char *
+peers_stream_payload(const struct peers_stream *s)
+{
+	size_t len;
+
+	return peer_http_bytes(s->call, &len) + s->line;
+}
+
+const struct peer_frame *
+peers_stream_end(const struct peers_stream *s)
+{
+	return &s->frame;
+}
+
+const char *
+peers_stream_why(const struct peers_stream *s)
+{
+	return s->why;
+}
+
+int
+peers_stream_status(const struct peers_stream *s)
+{
+	return peer_http_status(s->call);
+}
+
+bool
+peers_stream_cursor(const struct peers_stream *s, struct cursor *cursor)
+{
+	*cursor = s->cursor;
+	return s->placed;
+}
+
+void
+peers_stream_progress(const struct peers_stream *s, uint64_t *scanned, uint64_t *of)
+{
+	*scanned = s->scanned;
+	*of = s->of;
+}
