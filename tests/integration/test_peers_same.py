@@ -1,0 +1,100 @@
+"""Several servers, read as one, answer what one reader over all their files would: the reference, for random selections."""
+
+import os
+import random
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from peers import Folders, Of, Peers
+from read_case import SEED, Case
+from read_reference import FORMATS, LEVELS, Selection
+from server import Server
+from test_read_same import draw
+
+SECONDS = float(os.environ.get("READ_SECONDS", "30"))
+CASES = [("default", "Europe/Berlin", 3), ("json", "Asia/Kolkata", 2), ("bare", "UTC", 2)]
+
+
+def compare(zone: ZoneInfo, answer: list[dict[str, Any]], expected: list[Of], what: str) -> None:
+    for i, (got, want) in enumerate(zip(answer, expected, strict=False)):
+        cursor = got.pop("cursor")
+        got.pop("here", None)
+        assert got == want.answer(zone), f"{what}: entry {i} (of {want.entry.level} at {want.entry.offset} on {want.server}) is another"
+        letter, inode, offset = cursor[0], *(int(n, 16) for n in cursor[1:].split("~")[0].split(".")[::2])
+        assert (letter, inode, offset) == (want.entry.level[0].lower(), want.entry.inode, want.entry.offset), f"{what}: entry {i}'s cursor {cursor}"
+    assert len(answer) == len(expected), f"{what}: {len(answer)} entries instead of {len(expected)}"
+
+
+def zone_of(case: Case, s: Selection) -> ZoneInfo:
+    return ZoneInfo(s.timezone) if s.timezone else case.zone
+
+
+def same_query(case: Case, r: random.Random, folders: Folders, s: Selection) -> None:
+    found = folders.selected(s)
+    limit = 100 if s.limit is None else s.limit
+    answer, end = case.query(**s.parameters())
+    what = f"query {s.parameters()}"
+    compare(zone_of(case, s), answer, found[:limit], what)
+    assert end["matched"] == min(limit, len(found)), what
+    assert end["complete"] is (len(found) < limit), f"{what}: {end}"
+    assert end["why"] == (None if len(found) < limit else "limit"), what
+    assert "missing" not in end
+    none, end = case.query(**{**s.parameters(), "limit": 0})
+    assert not none, what
+    assert end["matched"] == len(found), what
+    assert end["complete"] is True, what
+
+
+def same_pages(case: Case, r: random.Random, folders: Folders, s: Selection) -> None:
+    s = replace(s, limit=None)
+    expected, answer = folders.selected(s), []
+    parameters = s.parameters()
+    for _ in range(len(expected) + 2):
+        page, end = case.query(**{**parameters, "limit": r.choice([1, 2, 7, 30]) if len(expected) < 60 else r.randrange(len(expected) // 6, len(expected))})
+        answer += page
+        if end["complete"]:
+            break
+        parameters["cursor"] = end["next"]
+    compare(zone_of(case, s), answer, expected, f"pages {s.parameters()}")
+    assert (end["next"] is None) is not s.forward
+
+
+def same_raw(case: Case, r: random.Random, folders: Folders, s: Selection) -> None:
+    answer = case.server.session.get(case.server.url + "/api/log/raw", params=s.parameters(), timeout=60)
+    assert answer.status_code == 200, answer.text
+    expected = folders.selected(s)[: s.limit]
+    assert answer.content == b"".join(e.entry.text + b"\n" for e in expected), f"raw {s.parameters()}"
+
+
+SAME = [same_query, same_query, same_pages, same_raw]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda c: f"{c[0]}-{c[1]}-{c[2]}")
+def peers(request: pytest.FixtureRequest, start_module_server: Callable[..., Server]) -> Peers:
+    name, zone, count = request.param
+    return Peers(start_module_server, count, FORMATS[name], zone, name, QUERY_TIMEOUT="300", READ_PEERS_TIMEOUT="60")
+
+
+def test_random_selections(peers: Peers) -> None:
+    end, rounds = time.monotonic() + SECONDS / len(CASES), 0
+    while time.monotonic() < end:
+        r = random.Random(f"{SEED} {rounds}")
+        for case in peers.cases.values():
+            case.fill(r)
+        folders = peers.reference()
+        entries = [e for folder in folders.folders.values() for level in LEVELS for e in folder.entries(level)]
+        for _ in range(30):
+            case = r.choice(list(peers.cases.values()))
+            try:
+                r.choice(SAME)(case, r, folders, draw(r, entries))
+            except AssertionError as e:
+                raise AssertionError(f"{e}\nPBU_SEED={SEED} repeats it, in round {rounds}") from e
+            if time.monotonic() > end:
+                break
+        rounds += 1
+    print(f"seed {SEED}, {rounds} rounds")
