@@ -7,6 +7,10 @@ static const uint64_t commit_bounds[METRICS_BUCKETS] = {50000, 100000, 250000, 5
     2500000, 5000000, 10000000, 25000000, 100000000, 250000000, 1000000000};
 static const uint64_t group_bounds[METRICS_BUCKETS] = {1, 2, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256};
 
+/* A millisecond to five seconds. */
+static const uint64_t kafka_bounds[METRICS_BUCKETS] = {1000000, 2500000, 5000000, 10000000,
+    25000000, 50000000, 100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000};
+
 static uint64_t
 load(_Atomic uint64_t *counter)
 {
@@ -42,6 +46,12 @@ metrics_observe_group(struct metrics *m, uint64_t requests)
 	observe(&m->group_size, group_bounds, requests);
 }
 
+void
+metrics_observe_kafka(struct metrics *m, uint64_t nanoseconds)
+{
+	observe(&m->kafka_latency, kafka_bounds, nanoseconds);
+}
+
 static void
 head(struct buf *out, const char *name, const char *type, const char *help)
 {
@@ -75,6 +85,26 @@ histogram(struct buf *out, const char *name, const char *help, struct metrics_hi
 	buf_printf(out, "pbu_log_%s_count %" PRIu64 "\n", name, count);
 }
 
+static void
+write_kafka(struct metrics *m, struct buf *out)
+{
+#define LABEL(name, label) [METRICS_FAILURE_##name] = (label),
+	static const char *const labels[] = {METRICS_KAFKA_FAILURES(LABEL)};
+#undef LABEL
+
+#define WRITE(member, type, name, help) single(out, name, type, help, &m->member);
+	METRICS_KAFKA(WRITE)
+#undef WRITE
+	head(out, "kafka_failed_records_total", "counter",
+	    "Records that were not acknowledged, by what was missing.");
+	for (int i = 0; i < METRICS_FAILURE_COUNT; i++)
+		buf_printf(out, "pbu_log_kafka_failed_records_total{reason=\"%s\"} %" PRIu64 "\n",
+		    labels[i], load(&m->kafka_failed[i]));
+	histogram(out, "kafka_latency_seconds",
+	    "From a request being submitted to all of its records being acknowledged.",
+	    &m->kafka_latency, kafka_bounds, 1e9);
+}
+
 void
 metrics_write(struct metrics *m, struct buf *out)
 {
@@ -94,4 +124,6 @@ metrics_write(struct metrics *m, struct buf *out)
 	    &m->commit_latency, commit_bounds, 1e9);
 	histogram(out, "group_size_requests", "Requests that one append served.", &m->group_size,
 	    group_bounds, 1);
+	if (m->kafka)
+		write_kafka(m, out);
 }

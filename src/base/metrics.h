@@ -10,6 +10,7 @@
 #include "base/status.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define METRICS_BUCKETS 12
@@ -41,14 +42,44 @@ struct metrics_histogram {
 	X(syncs, "counter", "syncs_total", "Syncs of a log file to the disk.")                     \
 	X(sync_errors, "counter", "sync_errors_total", "Syncs that failed.")
 
+/* Those of Kafka, written only where it is used. */
+#define METRICS_KAFKA(X)                                                                           \
+	X(kafka_acknowledged, "counter", "kafka_acknowledged_records_total",                       \
+	    "Records that all in-sync replicas have.")                                             \
+	X(kafka_bytes, "counter", "kafka_acknowledged_bytes_total", "Bytes of these records.")     \
+	X(kafka_in_flight, "gauge", "kafka_in_flight_records",                                     \
+	    "Records handed to librdkafka that are not acknowledged now.")                         \
+	X(kafka_in_flight_bytes, "gauge", "kafka_in_flight_bytes", "Bytes of these records.")      \
+	X(kafka_waiting, "gauge", "kafka_waiting_requests",                                        \
+	    "Requests that wait until there is room for their records now.")                       \
+	X(kafka_brokers_up, "gauge", "kafka_brokers_up", "Brokers that are connected now.")        \
+	X(kafka_partitions, "gauge", "kafka_partitions", "Partitions of the topic.")
+
+/* Why a record was not acknowledged: member, label. */
+#define METRICS_KAFKA_FAILURES(X)                                                                  \
+	X(TIME, "time")                                                                            \
+	X(BROKERS, "brokers")                                                                      \
+	X(TOPIC, "topic")                                                                          \
+	X(REPLICAS, "replicas")                                                                    \
+	X(SIZE, "size")                                                                            \
+	X(OTHER, "other")
+
+#define METRICS_FAILURE(name, label) METRICS_FAILURE_##name,
+enum metrics_failure { METRICS_KAFKA_FAILURES(METRICS_FAILURE) METRICS_FAILURE_COUNT };
+#undef METRICS_FAILURE
+
 struct metrics {
 	_Atomic uint64_t records[LEVEL_COUNT];	 /* committed, by file */
 	_Atomic uint64_t requests[STATUS_COUNT]; /* by status_index() */
 #define METRICS_MEMBER(member, type, name, help) _Atomic uint64_t member;
 	METRICS_SINGLE(METRICS_MEMBER)
+	METRICS_KAFKA(METRICS_MEMBER)
 #undef METRICS_MEMBER
 	struct metrics_histogram commit_latency; /* nanoseconds, queueing included */
 	struct metrics_histogram group_size;	 /* requests a group */
+	bool kafka;				 /* it is used; set before there are threads */
+	_Atomic uint64_t kafka_failed[METRICS_FAILURE_COUNT];
+	struct metrics_histogram kafka_latency; /* nanoseconds, waiting for room included */
 };
 
 static inline void
@@ -71,6 +102,9 @@ void metrics_observe_commit(struct metrics *m, uint64_t nanoseconds);
 
 /* Counts a group of so many requests. */
 void metrics_observe_group(struct metrics *m, uint64_t requests);
+
+/* Counts a request whose records were acknowledged after that long. */
+void metrics_observe_kafka(struct metrics *m, uint64_t nanoseconds);
 
 /* Appends everything in the text exposition format, version 0.0.4. */
 void metrics_write(struct metrics *m, struct buf *out);

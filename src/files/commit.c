@@ -20,7 +20,7 @@ struct commit {
 	bool woken;		  /* some thread was called to commit_resume(), for the queue */
 	bool housekeeping_waits;  /* housekeeping waits for the role */
 	pthread_cond_t role_free; /* for it */
-	commit_wake *wake;
+	sink_wake *wake;
 	void *context;
 	struct metrics *metrics;
 	struct logs logs; /* of the thread that has the role */
@@ -146,7 +146,7 @@ commit_open(const struct logs_settings *settings, size_t bytes_max, struct metri
 }
 
 void
-commit_wake_by(struct commit *c, commit_wake *wake, void *context)
+commit_wake_by(struct commit *c, sink_wake *wake, void *context)
 {
 	pthread_mutex_lock(&c->mutex);
 	c->wake = wake;
@@ -242,4 +242,78 @@ commit_close(struct commit *c)
 		return;
 	}
 	destroy(c);
+}
+
+/* --- as a sink --- */
+
+static void
+sink_wake_by(void *self, sink_wake *wake, void *context)
+{
+	commit_wake_by(self, wake, context);
+}
+
+static bool
+sink_start(void *self, char *error, size_t size)
+{
+	return commit_start(self, error, size);
+}
+
+static struct ticket *
+sink_submit(void *self, struct ticket *ticket)
+{
+	return commit_submit(self, ticket);
+}
+
+static struct ticket *
+sink_resume(void *self, bool last)
+{
+	return commit_resume(self, last);
+}
+
+static bool
+sink_ready(void *self, char *why, size_t size)
+{
+	return commit_writable(self, why, size);
+}
+
+static bool
+sink_tick(void *self)
+{
+	(void)self; /* housekeeping has a thread of its own */
+	return true;
+}
+
+static void
+sink_reopen(void *self)
+{
+	commit_reopen(self);
+}
+
+static bool
+sink_reopened(void *self)
+{
+	return commit_reopened(self);
+}
+
+static void
+sink_close(void *self)
+{
+	commit_close(self);
+}
+
+struct sink
+commit_sink(struct commit *c)
+{
+	return (struct sink){
+	    .self = c,
+	    .wake_by = sink_wake_by,
+	    .start = sink_start,
+	    .submit = sink_submit,
+	    .resume = sink_resume,
+	    .ready = sink_ready,
+	    .tick = sink_tick,
+	    .reopen = sink_reopen,
+	    .reopened = sink_reopened,
+	    .close = sink_close,
+	};
 }

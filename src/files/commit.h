@@ -14,17 +14,13 @@
 #define PBU_COMMIT_H
 
 #include "base/metrics.h"
-#include "base/ticket.h"
+#include "base/sink.h"
 #include "files/logs_settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 struct commit; /* the queue, the role, and the log folder */
-
-/* Calls for a thread to commit_resume(), soon; called by any thread, and must do neither that nor
- * submit. */
-typedef void commit_wake(void *context);
 
 /*
  * Opens the folder (creating it with its parents), takes its lock, and prepares the files:
@@ -35,9 +31,12 @@ typedef void commit_wake(void *context);
 struct commit *commit_open(const struct logs_settings *settings, size_t bytes_max,
     struct metrics *m, char *error, size_t size);
 
+/* It as a sink, which commit_close() ends. */
+struct sink commit_sink(struct commit *c);
+
 /* How a thread is called when there is a queue and the role is free; to be set before the first
  * submission. NULL, once all threads have ended: nobody is called any more. */
-void commit_wake_by(struct commit *c, commit_wake *wake, void *context);
+void commit_wake_by(struct commit *c, sink_wake *wake, void *context);
 
 /* Starts housekeeping (housekeeping.h), with all signals blocked. Once, before the first
  * submission. False, with the reason in words. */

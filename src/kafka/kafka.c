@@ -12,6 +12,11 @@
 
 #define LIBRARY "librdkafka.so.1"
 
+/* Taken at a time: whoever polls has other things to do, too. One holds the reports of many
+ * messages.
+ */
+#define EVENTS_MAX 32
+
 /* Every function that is called. To use another is a line here. */
 #define FUNCTIONS(X)                                                                               \
 	X(assign)                                                                                  \
@@ -171,12 +176,21 @@ set(struct kafka *k, const char *name, const char *value, struct buf *mistakes)
 	}
 }
 
-static bool
-set_all(struct kafka *k, const struct kafka_property *own, const struct kafka_properties *file,
-    struct buf *mistakes)
+static void
+set_table(struct kafka *k, const struct kafka_property *table, struct buf *mistakes)
 {
-	size_t before = mistakes->len;
+	for (; table != NULL && table->name != NULL; table++) {
+		struct buf why = BUF_INIT;
 
+		if (!set(k, table->name, table->value, &why))
+			buf_printf(mistakes, "KAFKA_BROKERS: %.*s", (int)why.len, why.data);
+		buf_free(&why);
+	}
+}
+
+static void
+set_file(struct kafka *k, const struct kafka_properties *file, struct buf *mistakes)
+{
 	for (size_t i = 0; file != NULL && i < file->count; i++) {
 		struct buf why = BUF_INIT;
 
@@ -185,23 +199,16 @@ set_all(struct kafka *k, const struct kafka_property *own, const struct kafka_pr
 			    file->path, (int)why.len, why.data);
 		buf_free(&why);
 	}
-	for (; own->name != NULL; own++) {
-		struct buf why = BUF_INIT;
-
-		if (!set(k, own->name, own->value, &why))
-			buf_printf(mistakes, "KAFKA_BROKERS: %.*s", (int)why.len, why.data);
-		buf_free(&why);
-	}
-	return mistakes->len == before && !mistakes->failed;
 }
 
 struct kafka *
-kafka_new(const struct kafka_property *own, const struct kafka_properties *file,
-    const struct kafka_events *events, struct buf *mistakes)
+kafka_new(const struct kafka_property *defaults, const struct kafka_properties *file,
+    const struct kafka_property *own, const struct kafka_events *events, struct buf *mistakes)
 {
 	/* Its log comes by a queue: what it calls for a line has no way to find the client. */
 	static const struct kafka_property always[] = {{"log.queue", "true"}, {NULL, NULL}};
 	struct kafka *k = calloc(1, sizeof(*k));
+	size_t before = mistakes->len;
 
 	if (k == NULL) {
 		buf_printf(mistakes, "KAFKA_BROKERS: %s\n", diag_reason(ENOMEM));
@@ -215,7 +222,11 @@ kafka_new(const struct kafka_property *own, const struct kafka_properties *file,
 	}
 	k->conf = k->lib.conf_new();
 	k->lib.conf_set_opaque(k->conf, k);
-	if (!set_all(k, own, file, mistakes) || !set_all(k, always, NULL, mistakes)) {
+	set_table(k, defaults, mistakes);
+	set_file(k, file, mistakes);
+	set_table(k, own, mistakes);
+	set_table(k, always, mistakes);
+	if (mistakes->len != before || mistakes->failed) {
 		kafka_free(k);
 		return NULL;
 	}
@@ -319,8 +330,8 @@ deliver(struct kafka *k, rd_kafka_event_t *event)
 
 	while ((n = k->lib.event_message_array(event, messages, 256)) > 0) {
 		for (size_t i = 0; i < n; i++)
-			k->events.delivered(
-			    k->events.context, messages[i]->_private, (int)messages[i]->err);
+			k->events.delivered(k->events.context, messages[i]->_private,
+			    messages[i]->len, (int)messages[i]->err);
 	}
 }
 
@@ -348,16 +359,20 @@ take(struct kafka *k, rd_kafka_event_t *event)
 	}
 }
 
-void
+bool
 kafka_poll(struct kafka *k, int timeout_ms)
 {
 	rd_kafka_event_t *event;
 
-	/* Until there is none: only then librdkafka calls again for the next. */
-	for (; (event = k->lib.queue_poll(k->queue, timeout_ms)) != NULL; timeout_ms = 0) {
+	/* Until there is none: only then librdkafka calls for the next. */
+	for (int i = 0; i < EVENTS_MAX; i++, timeout_ms = 0) {
+		event = k->lib.queue_poll(k->queue, timeout_ms);
+		if (event == NULL)
+			return false;
 		take(k, event);
 		k->lib.event_destroy(event);
 	}
+	return true;
 }
 
 /* --- producing --- */

@@ -59,8 +59,8 @@ struct kafka; /* a client */
 struct kafka_events {
 	void *context;
 
-	/* A message is acknowledged, or is not (error): `owner` is kafka_produce()'s. */
-	void (*delivered)(void *context, void *owner, int error);
+	/* A record of kafka_produce()'s, of so many bytes, is acknowledged, or is not (error). */
+	void (*delivered)(void *context, void *owner, size_t len, int error);
 
 	/* Something is wrong with the whole client. librdkafka goes on by itself, unless it is
 	 * KAFKA_FATAL. */
@@ -79,13 +79,14 @@ struct kafka_events {
 };
 
 /*
- * Loads librdkafka, and sets it up by the properties of the file and the program's `own` (the last
- * has a NULL name). The client does nothing yet. What librdkafka logs goes to stderr (diag.h).
- * NULL: appends to `mistakes` all that is wrong, a line each, and no value of a property. `events`
- * is copied; NULL: none.
+ * Loads librdkafka, and sets it up by the program's properties: those that the file may change, the
+ * file's, and the program's own. (Of a table, the last has a NULL name; each may be NULL.) The
+ * client does nothing yet. What librdkafka logs goes to stderr (diag.h). NULL: appends to
+ * `mistakes` all that is wrong, a line each, and no value of a property. `events` is copied; NULL:
+ * none.
  */
-struct kafka *kafka_new(const struct kafka_property *own, const struct kafka_properties *file,
-    const struct kafka_events *events, struct buf *mistakes);
+struct kafka *kafka_new(const struct kafka_property *defaults, const struct kafka_properties *file,
+    const struct kafka_property *own, const struct kafka_events *events, struct buf *mistakes);
 
 /* Starts it: librdkafka has threads from here on, with all signals blocked, and connects. False,
  * with the reason. After confine(), so that it holds for them. */
@@ -108,8 +109,9 @@ typedef void kafka_wake(void *context);
 void kafka_wake_by(struct kafka *k, kafka_wake *wake, void *context);
 
 /* Calls the functions of kafka_events for what there is, and waits for that up to so many
- * milliseconds. Any thread; but a consumer's is kafka_consume()'s. */
-void kafka_poll(struct kafka *k, int timeout_ms);
+ * milliseconds. True: there may be more, and nobody was called for it. Any thread; but for a
+ * consumer it is kafka_consume()'s to do. */
+bool kafka_poll(struct kafka *k, int timeout_ms);
 
 /* --- producing --- */
 

@@ -14,7 +14,7 @@ check_library(
 #ifdef HAVE_KAFKA
 	const struct kafka_property own[] = {{"bootstrap.servers", s->brokers}, {NULL, NULL}};
 
-	kafka_free(kafka_new(own, file, NULL, mistakes));
+	kafka_free(kafka_new(NULL, file, own, NULL, mistakes));
 #else
 	(void)file;
 	buf_printf(mistakes, "KAFKA_BROKERS=%s: this was built without Kafka\n", s->brokers);

@@ -65,8 +65,7 @@ job_free(struct app_job *app)
 {
 	struct handler_job *job = job_of(app);
 
-	for (int i = 0; i < LEVEL_COUNT; i++)
-		buf_free(&job->entries.level[i]);
+	intake_free_entries(&job->entries);
 	free(job);
 }
 
@@ -183,6 +182,8 @@ log_head(struct thread *t, struct handler_job *job, const struct http_request *q
 	if (q->idempotency_key != NULL && *q->idempotency_key != '\0' &&
 	    !repeats_parse(q->idempotency_key, &job->claim.key))
 		return error(r, STATUS_400, "Idempotency-Key must be " REPEATS_FORM);
+	job->ticket.batch =
+	    (struct ticket_batch){job->claim.key.id, job->claim.key.len, job->claim.key.number};
 	job->announced = (size_t)bytes;
 	return APP_BODY;
 }
@@ -212,6 +213,7 @@ log_body(void *thread, struct app_job *app, const struct http_body *body, struct
 	job->ticket.bytes = body->memory;
 	for (int i = 0; i < LEVEL_COUNT; i++)
 		job->ticket.bytes += job->entries.level[i].cap;
+	job->ticket.bytes += job->entries.marks.cap + job->entries.keys.cap;
 	/* A late one, which was good before, and may have others that wait for it: the commit
 	 * refuses entries that failed, and submit() all of these. */
 	if (status != INTAKE_GOOD && job->claimed) {
@@ -248,7 +250,7 @@ wake_by(void *self, app_wake *wake, void *context)
 {
 	const struct handler *h = self;
 
-	commit_wake_by(h->commit, wake, context);
+	h->sink.wake_by(h->sink.self, wake, context);
 }
 
 static enum app_verdict
@@ -260,8 +262,12 @@ answer(void *thread, struct app_job *app, struct http_response *r)
 
 	if (job->ticket.result == TICKET_LATE)
 		return APP_BODY;
+	if (job->ticket.result == TICKET_TOO_LARGE)
+		return error(r, STATUS_413, "%s", job->ticket.why);
 	if (job->ticket.result == TICKET_FAILED)
-		return error(r, STATUS_503, "the record could not be written now; send it again");
+		return error(r, STATUS_503, "%s",
+		    job->ticket.why != NULL ? job->ticket.why
+					    : "the record could not be written now; send it again");
 	if (job->repeated) {
 		metrics_add(&m->repeated, 1);
 	} else {
@@ -286,7 +292,7 @@ health(struct thread *t, struct handler_job *job, const struct http_request *q,
 
 	(void)job;
 	(void)q;
-	if (commit_writable(t->handler->commit, why, sizeof(why)))
+	if (t->handler->sink.ready(t->handler->sink.self, why, sizeof(why)))
 		return success(r);
 	return error(r, STATUS_503, "%s", why);
 }
@@ -352,6 +358,7 @@ head(void *thread, struct app_job *app, const struct http_request *q, struct htt
 	job->remote_addr = q->remote_addr;
 	job->received = 0;
 	job->claim.key.id = NULL;
+	job->ticket.batch.id = NULL;
 	job->repeated = false;
 	if (route == NULL)
 		return error(r, STATUS_404, "there is nothing at %.200s", q->path);

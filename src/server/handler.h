@@ -4,7 +4,7 @@
 
 #include "base/diag.h"
 #include "base/metrics.h"
-#include "files/commit.h"
+#include "base/sink.h"
 #include "server/intake.h"
 #include "server/repeats.h"
 #include "web/app.h"
@@ -14,7 +14,7 @@
 struct handler {
 	struct intake_settings intake;
 	struct auth *auth;
-	struct commit *commit;
+	struct sink sink;
 	struct repeats *repeats;
 	struct metrics *metrics;
 	struct budget *budget; /* for all requests' memory; NULL: without bounds */

@@ -31,6 +31,7 @@ settle(struct handler *h, struct handler_job *job, struct jobs *jobs)
 		c = c->next;
 		waited->repeated = taken;
 		waited->ticket.result = job->ticket.result;
+		waited->ticket.why = job->ticket.why;
 		add(jobs, waited);
 	}
 }
@@ -52,11 +53,12 @@ jobs_of(struct handler *h, struct ticket *ticket)
 	return jobs.first;
 }
 
-/* A job that is finished without the commit. */
+/* A job that is finished without the sink. */
 static struct app_job *
 finish(struct handler_job *job, enum ticket_result result)
 {
 	job->ticket.result = result;
+	job->ticket.why = NULL;
 	job->repeated = result == TICKET_DONE;
 	job->app.next = NULL;
 	return &job->app;
@@ -74,11 +76,12 @@ handler_submit(struct handler *h, struct handler_job *job)
 		case REPEATS_FULL: return finish(job, TICKET_FAILED);
 		}
 	}
-	return jobs_of(h, commit_submit(h->commit, &job->ticket));
+	job->ticket.why = NULL;
+	return jobs_of(h, h->sink.submit(h->sink.self, &job->ticket));
 }
 
 struct app_job *
 handler_resume(struct handler *h, bool last)
 {
-	return jobs_of(h, commit_resume(h->commit, last));
+	return jobs_of(h, h->sink.resume(h->sink.self, last));
 }

@@ -1,4 +1,4 @@
-/* A part of handler: from a job to the commit, and what comes back. */
+/* A part of handler: from a job to the sink, and what comes back. */
 #ifndef PBU_HANDLER_SUBMIT_H
 #define PBU_HANDLER_SUBMIT_H
 

@@ -94,6 +94,17 @@ intake_clear(struct entries *entries)
 		buf_clear(&entries->level[i], KEEP_ENTRIES);
 		entries->records[i] = 0;
 	}
+	buf_clear(&entries->marks, KEEP_ENTRIES);
+	buf_clear(&entries->keys, KEEP_ENTRIES);
+}
+
+void
+intake_free_entries(struct entries *entries)
+{
+	for (int i = 0; i < LEVEL_COUNT; i++)
+		buf_free(&entries->level[i]);
+	buf_free(&entries->marks);
+	buf_free(&entries->keys);
 }
 
 /* Puts into words what is wrong, after "record 3: " where there are several. */
@@ -147,6 +158,22 @@ read_record(struct intake *in, struct value object, struct record *record, struc
 	return good;
 }
 
+/* Notes an entry for who wants each by itself. Python's logger without a name is called root. */
+static bool
+mark(struct entries *entries, const struct record *record, size_t index, enum level level,
+    size_t len)
+{
+	struct value name = record->field[FIELD_NAME];
+	struct entry_mark m = {.len = len, .index = (uint32_t)index, .level = level};
+
+	if (name.type != VALUE_STRING || name.len == 0)
+		name = value_string("root");
+	m.key_len = (uint32_t)name.len;
+	buf_append(&entries->keys, name.text, name.len);
+	buf_append(&entries->marks, &m, sizeof(m));
+	return !entries->keys.failed && !entries->marks.failed;
+}
+
 /* Renders one record. */
 static enum intake_status
 take_record(struct intake *in, struct value object, const struct render_arrival *arrival,
@@ -166,6 +193,8 @@ take_record(struct intake *in, struct value object, const struct render_arrival 
 		r->counts.dropped++;
 		return INTAKE_GOOD;
 	}
+	if (in->settings->marks)
+		level = level_route(~0U, record.levelno);
 	out = &entries->level[level];
 	before = out->len;
 	out->max = before + in->entries_left;
@@ -178,6 +207,9 @@ take_record(struct intake *in, struct value object, const struct render_arrival 
 	if (out->over_max || out->len - before >= in->entries_left)
 		return refuse(in, r, INTAKE_TOO_LARGE, "the entries would be too large");
 	in->entries_left -= out->len - before;
+	if (in->settings->marks &&
+	    !mark(entries, &record, r->counts.records, (enum level)level, out->len - before))
+		return no_memory(r);
 	return out->failed || whole != JSON_RECORD ? no_memory(r) : INTAKE_GOOD;
 }
 
@@ -318,6 +350,7 @@ intake_take(struct intake *in, const struct intake_body *body, struct entries *e
 	intake_clear(entries);
 	for (int i = 0; i < LEVEL_COUNT; i++)
 		entries->level[i].budget = in->settings->budget;
+	entries->marks.budget = entries->keys.budget = in->settings->budget;
 	r->counts = (struct intake_counts){0};
 	if (!body->gzip) {
 		status = take_text(in, body, body->bytes, body->len, entries, r);

@@ -22,6 +22,8 @@ struct intake_settings {
 	unsigned levels;       /* the enabled ones, a LEVEL_BIT each */
 	size_t max_body;       /* bytes of a body at most, unpacked */
 	struct budget *budget; /* for all memory that grows with a body */
+	bool marks;	       /* each entry is wanted by itself, with its logger's name, and is of
+				* the level that it would have if all were enabled */
 };
 
 enum intake_format {
@@ -73,5 +75,8 @@ enum intake_status intake_take(struct intake *in, const struct intake_body *body
 
 /* Empties the entries; keeps the memory of a usual batch. */
 void intake_clear(struct entries *entries);
+
+/* Frees the memory. */
+void intake_free_entries(struct entries *entries);
 
 #endif

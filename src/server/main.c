@@ -8,6 +8,7 @@
 #include "base/zone.h"
 #include "config.h"
 #include "files/commit.h"
+#include "kafka/publish.h"
 #include "record/formatter.h"
 #include "server/handler.h"
 #include "server/settings.h"
@@ -19,6 +20,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,15 +30,22 @@
 struct serving {
 	const struct handler *handler;
 	struct threads *threads;
+	bool failed; /* it ends by itself */
 };
 
 static void
 tick(void *context)
 {
-	const struct serving *s = context;
+	struct serving *s = context;
 
 	auth_refresh(s->handler->auth);
 	threads_tick(s->threads);
+	if (!s->handler->sink.tick(s->handler->sink.self) && !s->failed) {
+		/* Whoever supervises the server starts it anew. */
+		diag_error("librdkafka has given up: the server ends");
+		s->failed = true;
+		raise(SIGTERM);
+	}
 }
 
 static void
@@ -45,7 +54,7 @@ reload(void *context)
 	const struct serving *s = context;
 
 	auth_refresh(s->handler->auth);
-	commit_reopen(s->handler->commit);
+	s->handler->sink.reopen(s->handler->sink.self);
 }
 
 static bool
@@ -53,13 +62,14 @@ reloaded(void *context)
 {
 	const struct serving *s = context;
 
-	return commit_reopened(s->handler->commit);
+	return s->handler->sink.reopened(s->handler->sink.self);
 }
 
-static void
-run_until_stopped(const struct handler *h, struct threads *threads, const char *folder)
+/* False: it has ended by itself. */
+static bool
+run_until_stopped(const struct handler *h, struct threads *threads, const struct settings *s)
 {
-	struct serving serving = {h, threads};
+	struct serving serving = {h, threads, false};
 	char status[512];
 	const struct service service = {.status = status,
 	    .tick = tick,
@@ -67,9 +77,32 @@ run_until_stopped(const struct handler *h, struct threads *threads, const char *
 	    .reloaded = reloaded,
 	    .context = &serving};
 
-	snprintf(status, sizeof(status), "version %s serves; the log folder is %s", PACKAGE_VERSION,
-	    folder);
+	snprintf(status, sizeof(status), "version %s serves; the %s is %s", PACKAGE_VERSION,
+	    s->kafka.brokers != NULL ? "topic" : "log folder",
+	    s->kafka.brokers != NULL ? s->kafka.topic : s->logs.folder);
 	service_run(&service);
+	return !serving.failed;
+}
+
+/* What the records go to. False, with the reason in words. */
+static bool
+open_sink(struct sink *sink, const struct settings *s, struct metrics *m, char *error, size_t size)
+{
+#ifdef HAVE_KAFKA
+	if (s->kafka.brokers != NULL) {
+		struct publish *p = publish_open(&s->kafka, m, error, size);
+
+		if (p != NULL)
+			*sink = publish_sink(p);
+		return p != NULL;
+	}
+#endif
+	struct commit *c =
+	    commit_open(&s->logs, (size_t)s->web.max_body * s->web.threads, m, error, size);
+
+	if (c != NULL)
+		*sink = commit_sink(c);
+	return c != NULL;
 }
 
 static int
@@ -82,10 +115,12 @@ serve(struct settings *s, const struct formatter *formatter, const char *socket_
 	    .intake = {.formatter = formatter,
 		.levels = s->logs.levels,
 		.max_body = s->web.max_body,
-		.budget = &budget}};
+		.budget = &budget,
+		.marks = s->kafka.brokers != NULL}};
 	struct threads *threads = NULL;
 	struct listener listener;
 	struct app app;
+	bool good = false;
 	char error[512];
 
 	budget.max = s->max_memory;
@@ -103,10 +138,8 @@ serve(struct settings *s, const struct formatter *formatter, const char *socket_
 	setting_forget(&auth_settings_group, &s->auth);
 	if (h.auth == NULL)
 		goto no_auth;
-	h.commit = commit_open(
-	    &s->logs, (size_t)s->web.max_body * s->web.threads, &metrics, error, sizeof(error));
-	if (h.commit == NULL)
-		goto no_commit;
+	if (!open_sink(&h.sink, s, &metrics, error, sizeof(error)))
+		goto no_sink;
 	h.repeats = repeats_new(REPEATS_CLIENTS, (size_t)s->web.max_body * s->web.threads);
 	if (h.repeats == NULL) {
 		snprintf(error, sizeof(error), "%s", diag_reason(ENOMEM));
@@ -114,20 +147,20 @@ serve(struct settings *s, const struct formatter *formatter, const char *socket_
 	}
 	if (listener_open(&listener, socket_path, error, sizeof(error)) < 0)
 		goto no_listener;
-	confine(CONFINE_WRITES);
+	confine(s->kafka.brokers != NULL ? CONFINE_WRITES | CONFINE_CONNECTS : CONFINE_WRITES);
 	app = handler_app(&h);
-	if (commit_start(h.commit, error, sizeof(error)))
+	if (h.sink.start(h.sink.self, error, sizeof(error)))
 		threads = threads_start(&listener, s->web.threads, &app, error, sizeof(error));
 	if (threads != NULL) {
-		run_until_stopped(&h, threads, s->logs.folder);
+		good = run_until_stopped(&h, threads, s);
 		threads_stop(threads);
 	}
 	listener_close(&listener);
 no_listener:
 	repeats_free(h.repeats);
 no_repeats:
-	commit_close(h.commit);
-no_commit:
+	h.sink.close(h.sink.self);
+no_sink:
 	auth_close(h.auth);
 no_auth:
 	if (threads == NULL) {
@@ -135,7 +168,7 @@ no_auth:
 		return EXIT_FAILURE;
 	}
 	diag_info("stopped");
-	return EXIT_SUCCESS;
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int
@@ -159,9 +192,11 @@ main(int argc, char **argv)
 	status = program_begin(&program, argc, argv, &settings, &socket_path);
 	if (status >= 0)
 		return status;
-	/* The format was checked before. */
-	if (!zone_set() ||
-	    !formatter_compile(&formatter, settings.format.line, settings.format.date, &why)) {
+	/* The format was checked before. To Kafka each record goes whole: LOG_FORMAT is for whoever
+	 * writes it to a file. */
+	if (!zone_set() || !formatter_compile(&formatter,
+			       settings.kafka.brokers != NULL ? "json" : settings.format.line,
+			       settings.format.date, &why)) {
 		diag_error("out of memory");
 		return EXIT_FAILURE;
 	}

@@ -39,6 +39,7 @@ static const struct setting_group own_group = SETTING_GROUP(rows, check);
 
 const struct program_settings settings_of[] = {
     {&logs_settings_group, offsetof(struct settings, logs)},
+    {&kafka_settings_group, offsetof(struct settings, kafka)},
     {&format_settings_group, offsetof(struct settings, format)},
     {&zone_settings_group, offsetof(struct settings, zone)},
     {&auth_settings_group, offsetof(struct settings, auth)},

@@ -5,6 +5,7 @@
 #include "base/program.h"
 #include "base/zone.h"
 #include "files/logs_settings.h"
+#include "kafka/kafka_settings.h"
 #include "record/format_settings.h"
 #include "web/auth.h"
 #include "web/web_settings.h"
@@ -21,6 +22,7 @@
 
 struct settings {
 	struct logs_settings logs;
+	struct kafka_settings kafka;
 	struct format_settings format;
 	struct zone_settings zone;
 	struct auth_settings auth;

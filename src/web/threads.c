@@ -396,6 +396,7 @@ struct threads *
 threads_start(struct listener *l, unsigned count, const struct app *app, char *error, size_t size)
 {
 	struct threads *ts = calloc(1, sizeof(*ts) + count * sizeof(struct thread));
+	bool good;
 
 	if (ts == NULL) {
 		snprintf(error, size, "%s", diag_reason(ENOMEM));
@@ -404,9 +405,11 @@ threads_start(struct listener *l, unsigned count, const struct app *app, char *e
 	ts->app = app;
 	ts->listener = l;
 	connections_init(&ts->connections, count);
-	app->wake_by(app->self, wake, ts);
-	if (!watch_all(ts, error, size) || !make_threads(ts, count, error, size) ||
-	    !run_threads(ts, error, size)) {
+	good = watch_all(ts, error, size);
+	/* It may call from here on, before there is a thread. */
+	if (good)
+		app->wake_by(app->self, wake, ts);
+	if (!good || !make_threads(ts, count, error, size) || !run_threads(ts, error, size)) {
 		threads_stop(ts);
 		return NULL;
 	}

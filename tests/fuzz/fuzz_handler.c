@@ -104,10 +104,10 @@ start(struct server *s, const char *format, const char *date, unsigned levels)
 	s->handler = (struct handler){
 	    .intake = {.formatter = &s->formatter, .levels = levels, .max_body = BODY_MAX},
 	    .auth = auth_open(&auth, "AUTH_TOKEN", error, sizeof(error)),
-	    .commit = commit_open(&s->logs, BODY_MAX, &s->metrics, error, sizeof(error)),
+	    .sink = commit_sink(commit_open(&s->logs, BODY_MAX, &s->metrics, error, sizeof(error))),
 	    .metrics = &s->metrics};
-	require(s->handler.auth != NULL && s->handler.commit != NULL);
-	commit_wake_by(s->handler.commit, never_called, NULL);
+	require(s->handler.auth != NULL && s->handler.sink.self != NULL);
+	commit_wake_by(s->handler.sink.self, never_called, NULL);
 	s->app = handler_app(&s->handler);
 	begin(s);
 	for (int i = 0; i < LEVEL_COUNT; i++) {

@@ -1,3 +1,4 @@
+#include "files/commit.h"
 #include "server/handler.h"
 #include "tmpdir.h"
 #include "json/json.h"
@@ -52,7 +53,7 @@ setup(void **state)
 	f->handler = (struct handler){
 	    .intake = {.formatter = &f->formatter, .levels = f->logs.levels, .max_body = BODY_MAX},
 	    .auth = auth_open(&f->auth, "AUTH_TOKEN", error, sizeof(error)),
-	    .commit = commit_open(&f->logs, BODY_MAX, &f->metrics, error, sizeof(error)),
+	    .sink = commit_sink(commit_open(&f->logs, BODY_MAX, &f->metrics, error, sizeof(error))),
 	    .repeats = repeats_new(8, BODY_MAX),
 	    .metrics = &f->metrics};
 	f->app = handler_app(&f->handler);
@@ -84,7 +85,7 @@ teardown(void **state)
 	buf_free(&f->response.body);
 	f->app.job_free(f->job);
 	f->app.thread_free(f->thread);
-	commit_close(f->handler.commit);
+	commit_close(f->handler.sink.self);
 	repeats_free(f->handler.repeats);
 	auth_close(f->handler.auth);
 	formatter_free(&f->formatter);

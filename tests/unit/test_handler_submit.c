@@ -1,4 +1,4 @@
-/* Requests with an Idempotency-Key, in front of a commit that finishes them when a test says so. */
+/* Requests with an Idempotency-Key, in front of a sink that finishes them when a test says so. */
 #include "server/handler.h"
 #include "unit.h"
 #include "json/json.h"
@@ -26,7 +26,7 @@ struct fixture {
 	struct http_response response;
 };
 
-/* --- the commit --- */
+/* --- the sink --- */
 
 static struct {
 	struct ticket *ticket[JOBS];
@@ -35,10 +35,10 @@ static struct {
 	bool at_once;	    /* each is finished as it is submitted: done */
 } queue;
 
-struct ticket *
-commit_submit(struct commit *c, struct ticket *ticket)
+static struct ticket *
+queue_submit(void *self, struct ticket *ticket)
 {
-	(void)c;
+	(void)self;
 	ticket->next = NULL;
 	ticket->result = TICKET_DONE;
 	for (int i = 0; i < LEVEL_COUNT; i++) {
@@ -55,12 +55,12 @@ commit_submit(struct commit *c, struct ticket *ticket)
 }
 
 /* The next group is all of the queue; a test has set the results. */
-struct ticket *
-commit_resume(struct commit *c, bool last)
+static struct ticket *
+queue_resume(void *self, bool last)
 {
 	struct ticket *first = NULL;
 
-	(void)c;
+	(void)self;
 	(void)last;
 	while (queue.tickets > 0) {
 		struct ticket *t = queue.ticket[--queue.tickets];
@@ -69,23 +69,6 @@ commit_resume(struct commit *c, bool last)
 		first = t;
 	}
 	return first;
-}
-
-void
-commit_wake_by(struct commit *c, commit_wake *wake, void *context)
-{
-	(void)c;
-	(void)wake;
-	(void)context;
-}
-
-bool
-commit_writable(struct commit *c, char *why, size_t size)
-{
-	(void)c;
-	(void)why;
-	(void)size;
-	return true;
 }
 
 /* --- the fixture --- */
@@ -107,6 +90,7 @@ setup(void **state)
 					  .max_body = BODY_MAX,
 					  .budget = &f->budget},
 	    .auth = auth_open(&f->auth, "AUTH_TOKEN", error, sizeof(error)),
+	    .sink = {.submit = queue_submit, .resume = queue_resume},
 	    .repeats = repeats_new(JOBS, WAITING_MAX),
 	    .budget = &f->budget,
 	    .metrics = &f->metrics};
