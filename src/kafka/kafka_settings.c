@@ -45,7 +45,7 @@ static const struct setting rows[] = {
 	.kind = SETTING_TEXT,
 	SETTING_INTO(struct kafka_settings, topic)},
     {.name = "KAFKA_CONFIG",
-	.help = "a file of librdkafka's properties: TLS, SASL",
+	.help = "a file of librdkafka's properties (none: no TLS)",
 	.kind = SETTING_TEXT,
 	SETTING_INTO(struct kafka_settings, config)},
 };

@@ -15,7 +15,7 @@ SERVER, READER = PROGRAMS = ("pbu-log-server", "pbu-log-reader")
 
 # Where no value can be said: words for it, that the places have in common.
 WORDS = {"AUTH_TOKEN": "none", "AUTH_TOKEN_FILE": "none", "READ_TOKEN": "none", "READ_TOKEN_FILE": "none",
-         "READ_PEERS": "none",
+         "READ_PEERS": "none", "KAFKA_BROKERS": "none", "KAFKA_CONFIG": "none",
          "READ_PEERS_TOKEN": "none", "READ_PEERS_CA": "the system's", "READ_NAME": "the host's",
          "LOG_DATE_FORMAT": "Python's", "TZ": "the system's", "THREADS": "processors + 1, at least 3"}
 # The same of --help, which says it where the value would be.
