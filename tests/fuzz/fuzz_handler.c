@@ -7,6 +7,7 @@
 #include "base/level.h"
 #include "disk.h"
 #include "fuzz.h"
+#include "files/commit.h"
 #include "server/handler.h"
 #include "json/json.h"
 
