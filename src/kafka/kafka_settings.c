@@ -1,5 +1,6 @@
 #include "kafka/kafka_settings.h"
 
+#include "base/network.h"
 #include "config.h"
 #ifdef HAVE_KAFKA
 #include "kafka/kafka.h"
@@ -29,6 +30,7 @@ check(const void *settings, struct buf *mistakes)
 
 	if (s->brokers == NULL)
 		return;
+	network_check("KAFKA_BROKERS", mistakes);
 	if (kafka_properties_read(&file, s->config, mistakes))
 		check_library(s, &file, mistakes);
 	kafka_properties_free(&file);

@@ -1,6 +1,7 @@
 #include "reader/peers.h"
 
 #include "base/diag.h"
+#include "base/network.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -102,6 +103,7 @@ check(const void *settings, struct buf *mistakes)
 	}
 	if (s->urls == NULL)
 		return;
+	network_check("READ_PEERS", mistakes);
 	if (!peer_http_is_built())
 		buf_puts(mistakes,
 		    "READ_PEERS: this program was built without peers (configure --with-peers)\n");
