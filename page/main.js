@@ -1,7 +1,7 @@
 // Puts the parts together: what is looked at, and who is told when that changes.
 
 import { Context, hideNotice, Histogram, Levels, openHelp, openRange, openSaved, rangeInWords, say, showLogin, showNotice, tryAgain } from './panels.js';
-import { ApiError, bytes, count, counted, Entries, isAbort, iso, LEVELS, levelsOfServer, logout, Marks, messageOf, now, parse, placeOfByte, print, queryOf, records, resolve, shortLocal, Tail, withLogger, zoneOf } from './query.js';
+import { ApiError, bytes, count, counted, Entries, isAbort, iso, LEVELS, levelsOfServer, logout, Marks, messageOf, missing, missingInWords, now, parse, placeOfByte, print, queryOf, records, resolve, shortLocal, Tail, withLogger, zoneOf } from './query.js';
 import { append, asGrep, asText, button, byId, copy, el, itemOf, levelOf, List, listen, popup, renderRow, seen, setActive, SHOWN } from './view.js';
 
 const input = byId('q');
@@ -34,9 +34,10 @@ let heldTooMany = 0;
 let connection = '';
 let shut = false;
 let queried = false;
+/** @type {Missing} servers that do not send what is new */
+let gone = new Map();
+let missed = '';
 let loading = Promise.resolve();
-
-// --- the parts ---
 
 const marks = new Marks(() => {
 	list.redraw();
@@ -45,15 +46,15 @@ const marks = new Marks(() => {
 
 /** @type {Actions} */
 const rowActions = {
-	toggle: (item) => toggle(item),
-	logger: (logger, from) => loggerMenu(logger, from),
+	toggle,
+	logger: loggerMenu,
 	more: (item) => {
 		item.shown = (item.shown ?? SHOWN) * 5;
-		changed(item);
+		list.changed(item);
 	},
-	copy: (item, how) => copyItem(item, how),
+	copy: copyItem,
 	context: (item) => set({ at: item.entry.cursor }),
-	choose: (item) => choose(item),
+	choose,
 };
 
 /** @param {string} text */
@@ -147,7 +148,7 @@ function run(sameHits = false) {
 	if (start !== null) range.start = iso(start);
 	if (end !== null) range.end = iso(end);
 	selection = { ...range, level: state.levels.join(',') };
-	download.href = `api/log/raw${queryOf(selection)}`;
+	showMissing();
 	marks.setQuery(state.q);
 	error.hidden = true;
 	input.ariaInvalid = null;
@@ -155,6 +156,8 @@ function run(sameHits = false) {
 	chosen.clear();
 	forgetHeld();
 	hideNotice();
+	missing.clear();
+	gone.clear();
 	entries.begin(selection, state.time);
 	queried = false;
 	loading = load(follow());
@@ -166,7 +169,7 @@ function run(sameHits = false) {
 }
 
 /**
- * The tail begins first, so that nothing is between the two; where it takes its time, that is looked for later.
+ * The tail begins first: nothing is between the two. Where it takes its time, that is looked for later.
  * @param {Promise<void>} tailOpen
  */
 async function load(tailOpen) {
@@ -201,6 +204,12 @@ function follow() {
 		dropped: (n) => {
 			connection = `${counted(n, 'entry was', 'entries were')} left out: this browser was too slow`;
 			showConnection(button('Load them', () => run()));
+		},
+		missing: (servers) => {
+			const back = [...gone.keys()].some((server) => !servers.has(server) && missing.has(server));
+			gone = servers;
+			if (back && !isRead()) run();
+			else showMissing();
 		},
 		open: (resumed) => {
 			connection = 'Live';
@@ -345,13 +354,26 @@ function showProgress() {
 	byId('bar-done').style.width = `${of ? Math.min(100, (100 * scanned) / of) : 0}%`;
 	cancelButton.hidden = !scans;
 	const parts = busy && !list.length ? ['Searching'] : older.error && !list.length ? [] : [found()];
-	// A part of a file counts when all of it was looked at: nothing is told before.
+	// A part of a file counts when all of it was looked at.
 	if (scans && scanned) parts.push(`scanned ${bytes(scanned)} of ${bytes(of)}`);
 	else if (!scans && figures.scanned) parts.push(`scanned ${bytes(figures.scanned)} in ${count(Math.max(1, figures.ms))} ms`);
 	if (!histogram.busy && histogram.failed && !older.error) parts.push(`histogram ${histogram.failed}`);
 	byId('status').textContent = parts.join(' · ');
 	levels.count(histogram.totals());
 	showEdge(older, newer);
+	if (!scans) showMissing();
+}
+
+function showMissing() {
+	const words = missingInWords(new Map([...missing, ...gone]));
+	// Complete, or it fails; or it says beforehand that it is not.
+	download.href = `api/log/raw${queryOf({ ...selection, partial: words && '1' })}`;
+	download.textContent = words ? 'Download in part' : 'Download';
+	if (words === missed) return;
+	missed = words;
+	const place = byId('missing');
+	place.hidden = !words;
+	place.replaceChildren(el('span', '', seen(words)), button('Load again', () => run()));
 }
 
 /** @param {Edge} older @param {Edge} newer */
@@ -362,13 +384,12 @@ function showEdge(older, newer) {
 		failed(e, e.error);
 		return;
 	}
-	const goOn = button('Go on', () => entries.load(e, true), 'primary');
 	const { scanned, of } = entries.figures;
 	const sofar = scanned ? `${bytes(scanned)} of ${bytes(of)} scanned.` : '';
 	if (e.stopped) {
 		const title = e.stopped === 'deadline' ? 'The search took as long as it may' : 'Cancelled';
-		if (list.length) foot.append(el('p', '', `${title}. ${sofar} `), goOn);
-		else showNotice(title, [`Nothing was found so far. ${sofar}`], [goOn]);
+		stopped(title, `${list.length ? `${title}.` : 'Nothing was found so far.'} ${sofar}`,
+			button('Go on', () => entries.load(e, true), 'primary'));
 	} else if (older.busy) {
 		if (list.length) foot.append(el('p', '', 'Loading older entries…'));
 	} else if (older.done && newer.done) {
@@ -380,6 +401,12 @@ function showEdge(older, newer) {
 			nothing(sofar);
 		}
 	}
+}
+
+/** Below what there is, or in its place. @param {string} title @param {string} words @param {HTMLElement} action */
+function stopped(title, words, action) {
+	if (list.length) foot.append(el('p', '', `${words} `), action);
+	else showNotice(title, [words], [action]);
 }
 
 /** @param {string} sofar */
@@ -400,25 +427,21 @@ function nothing(sofar) {
 
 /** @param {Edge} e @param {ApiError} what */
 function failed(e, what) {
-	const again = tryAgain(() => {
-		hideNotice();
-		if (list.length) entries.load(e, true);
-		else run();
-	});
 	if (what.status === 401 || what.status === 403) {
 		refused(what);
 	} else if (what.status === 400 && state.q) {
 		wrongQuery(what);
 	} else if (what.status === 410) {
-		const words = 'The file that comes next is gone: it was rolled over and removed meanwhile.';
-		const anew = button('Begin anew', () => run(), 'primary');
-		if (list.length) foot.append(el('p', '', `${words} `), anew);
-		else showNotice('A file is gone', [words], [anew]);
+		stopped('A file is gone', 'The file that comes next is gone: it was rolled over and removed meanwhile.',
+			button('Begin anew', () => run(), 'primary'));
 	} else {
 		const title = what.status === 0 ? 'No answer' : 'This did not work';
 		const words = sentence(what.message);
-		if (list.length) foot.append(el('p', '', `${title}: ${words} `), again);
-		else showNotice(title, [words], [again]);
+		stopped(title, list.length ? `${title}: ${words}` : words, tryAgain(() => {
+			hideNotice();
+			if (list.length) entries.load(e, true);
+			else run();
+		}));
 	}
 }
 
@@ -485,15 +508,10 @@ function showConnection(action) {
 // --- rows ---
 
 /** @param {Item} item */
-function changed(item) {
-	list.changed(item);
-}
-
-/** @param {Item} item */
 function toggle(item) {
 	item.open = !item.open;
 	if (active !== item) activate(item, false);
-	changed(item);
+	list.changed(item);
 	list.update();
 }
 
@@ -774,8 +792,6 @@ listen({
 		}
 	}),
 });
-
-// --- the beginning ---
 
 async function begin() {
 	shut = false;

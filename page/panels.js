@@ -1,6 +1,6 @@
 // What is around the list: the histogram, levels, notices, and what opens over it.
 
-import { ApiError, count, counted, entryOf, isAbort, iso, isZone, LEVELS, local, login, messageOf, now, ownZone, records, resolve, short, shortLocal, when } from './query.js';
+import { ApiError, count, counted, entryOf, isAbort, iso, isZone, LEVELS, local, login, messageOf, missingInWords, missingOf, now, ownZone, records, resolve, short, shortLocal, when } from './query.js';
 import { button, byId, el, focusOn, keysAreOn, popup, setActive, switchKeys } from './view.js';
 
 /** @param {string} title @param {string[]} words @param {(Node | null)[]} actions */
@@ -23,8 +23,7 @@ export function hideNotice() {
 }
 
 /**
- * The token goes to the server, and nowhere else: not into the address, nor into what the browser keeps
- * for this page.
+ * The token goes to the server, and nowhere else.
  * @param {string} why
  * @param {() => void} onDone
  */
@@ -33,7 +32,7 @@ export function showLogin(why, onDone) {
 	Object.assign(input, { type: 'password', autocomplete: 'current-password', required: true });
 	note.className = 'error';
 	note.role = 'alert';
-	// Those who keep passwords ask for a name to it.
+	// For those who keep passwords.
 	const name = el('input');
 	name.autocomplete = 'username';
 	name.value = 'reader';
@@ -69,8 +68,7 @@ let spoken = 0;
 let waiting;
 
 /**
- * For screen readers, not more often than they can follow; without a pause at once, so that the answer to a key is not lost
- * to what is told next.
+ * For screen readers, not more often than they can follow; without a pause: the answer to a key.
  * @param {string} text @param {number} pause
  */
 export function say(text, pause = 1000) {
@@ -338,9 +336,11 @@ export class Context {
 		const parameters = { cursor: this.cursor, before: String(before), after: String(after), timezone: this.zone };
 		/** @type {Entry[]} */
 		const entries = [];
+		let words = '';
 		try {
 			for await (const record of records('log/context', parameters, signal)) {
-				if (!record.end && !record.progress) entries.push(entryOf(record));
+				if (record.end) words = missingInWords(missingOf(record));
+				else if (!record.progress) entries.push(entryOf(record));
 			}
 		} catch (e) {
 			if (isAbort(e)) return;
@@ -356,7 +356,7 @@ export class Context {
 			open: open.has(entry.cursor),
 		}));
 		const here = entries.findIndex((entry) => entry.here);
-		this.words.textContent = '';
+		this.words.textContent = words;
 		this.show.hidden = false;
 		this.before.hidden = here < before;
 		this.after.hidden = entries.length - 1 - here < after;
@@ -630,7 +630,6 @@ export class Histogram {
 		this.draw();
 	}
 
-	/** */
 	totals() {
 		if (!this.hits) return null;
 		/** @type {Record<string, number>} */

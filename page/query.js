@@ -44,7 +44,7 @@ export function offsetAt(ms, zone) {
  * @param {number} local
  * @param {string} zone
  */
-export function fromLocal(local, zone) {
+function fromLocal(local, zone) {
 	const ms = local - offsetAt(local, zone);
 	// The offset may be another one there; of a time that comes twice, the first.
 	const early = local - offsetAt(ms - 86400000, zone);
@@ -115,7 +115,7 @@ export function when(said, zone, now) {
 	if (text === 'now') return at(now);
 	const epoch = /^(\d{9,10}|\d{12,13})(?:\.\d+)?$/.exec(text);
 	if (epoch) return at(epoch[1].length > 10 ? Number(text) : Number(text) * 1000);
-	const ago = /^(?:last |past )?(-?)\s*(\d{1,6})?\s*(s|m|h|d|w|secs?|seconds?|mins?|minutes?|hours?|hrs?|days?|weeks?)(\s+ago)?$/.exec(text);
+	const ago = /^(?:last |past )?(-?)\s*(\d{1,6})?\s*([smhdw]|(?:sec|second|min|minute|hour|hr|day|week)s?)(\s+ago)?$/.exec(text);
 	if (ago && (ago[2] || text.startsWith('last') || text.startsWith('past'))) {
 		const short = `-${ago[2] ?? 1}${ago[3][0]}`;
 		return { text: short, ms: resolve(short, now) ?? now };
@@ -223,7 +223,7 @@ export function parse(search) {
 		zone: zone && isZone(zone) ? zone : '',
 		live: given.get('live') !== '0',
 		wrap: given.get('wrap') === '1',
-		at: get('at', /^[\w.-]+$/),
+		at: get('at', /^[\w.~-]+$/),
 	};
 }
 
@@ -261,7 +261,7 @@ export function terms(q) {
 }
 
 /** Case counts only when a capital letter is in it. @param {string} text */
-export const isCaseless = (text) => !/\p{Lu}/u.test(text);
+const isCaseless = (text) => !/\p{Lu}/u.test(text);
 
 /** @param {string} q @param {string} logger @param {boolean} keep */
 export function withLogger(q, logger, keep) {
@@ -282,21 +282,46 @@ export function placeOfByte(text, byte) {
 	return place;
 }
 
-// Where the hits of q are in a text. Words are looked for here; expressions in a worker, which can be
-// ended: there are some that would hold up the page for ever.
+// Where the hits of q are in a text. Expressions are looked for in a worker (this file, again): some would never end.
 
 const MOST_MARKS = 500;
 const PATIENCE = 1000; // ms
 
-/** @param {string} url @returns {Worker} */
-function startWorker(url) {
-	const types = /** @type {any} */ (globalThis).trustedTypes;
-	const policy = types?.createPolicy('page-worker', { createScriptURL: (/** @type {string} */ s) => s });
-	return new Worker(policy ? policy.createScriptURL(url) : url);
+/** @returns {Worker} */
+function startWorker() {
+	const { url } = import.meta;
+	const policy = /** @type {any} */ (globalThis).trustedTypes?.createPolicy('page-worker', { createScriptURL: String });
+	return new Worker(policy?.createScriptURL(url) ?? url, { type: 'module' });
+}
+
+// What JavaScript does not know of PCRE2's marks nothing.
+if (!globalThis.document) {
+	addEventListener('message', ({ data }) => {
+		/** @type {RegExp[]} */
+		const expressions = [];
+		for (const { source, flags } of data.expressions) {
+			for (const f of [flags, flags.replace('u', '')]) {
+				try {
+					expressions.push(new RegExp(source, f));
+					break;
+				} catch { /* without Unicode's rules, or another dialect */ }
+			}
+		}
+		postMessage(data.texts.map((/** @type {string} */ text) => {
+			/** @type {number[]} */
+			const pairs = [];
+			for (const expression of expressions) {
+				for (const m of text.matchAll(expression)) {
+					if (m[0] && pairs.push(m.index, m.index + m[0].length) >= MOST_MARKS) break;
+				}
+			}
+			return pairs;
+		}));
+	});
 }
 
 /** @param {number[]} pairs */
-export function merged(pairs) {
+function merged(pairs) {
 	/** @type {[number, number][]} */
 	const spans = [];
 	for (let i = 0; i < pairs.length; i += 2) spans.push([pairs[i], pairs[i + 1]]);
@@ -392,7 +417,7 @@ export class Marks {
 		const texts = [...this.wanted];
 		this.wanted.clear();
 		this.busy = true;
-		this.worker ??= startWorker(new URL('marks-worker.js', import.meta.url).href);
+		this.worker ??= startWorker();
 		const worker = this.worker;
 		const timer = setTimeout(() => {
 			if (this.worker !== worker) return;
@@ -426,7 +451,7 @@ export class ApiError extends Error {
 	}
 }
 
-// How far the server's clock is ahead of this one: relative times mean the server's.
+// How far the server's clock is ahead: relative times mean that one.
 let skew = 0;
 
 export const now = () => Date.now() + skew;
@@ -482,7 +507,7 @@ export function queryOf(parameters) {
 }
 
 /**
- * The lines of a body as they come. One of many MiB comes in many parts: each is looked at once.
+ * The lines as they come. One of many MiB comes in many parts: each is looked at once.
  * @param {Response} answer
  */
 export async function* lines(answer) {
@@ -514,9 +539,19 @@ export async function* lines(answer) {
 	}
 }
 
+/** @type {Missing} servers that did not answer, and why */
+export const missing = new Map();
+
+/** @param {Missing} servers */
+export const missingInWords = (servers) =>
+	(servers.size ? `Not all here: ${[...servers].map(([server, why]) => `${server} (${why})`).join(', ')}` : '');
+
+/** @param {any} record @returns {Missing} */
+export const missingOf = (record) => new Map(record.missing?.map((/** @type {any} */ { server, why }) => [server, why]));
+
 /** @param {string} path @param {Query} parameters @param {AbortSignal} signal */
 export async function* records(path, parameters, signal) {
-	const answer = await ask(path, parameters, { signal });
+	const answer = await ask(path, { ...parameters, partial: '1' }, { signal });
 	let ended = false;
 	for await (const line of lines(answer)) {
 		if (!line) continue;
@@ -528,12 +563,13 @@ export async function* records(path, parameters, signal) {
 			break;
 		}
 		ended = record.end === true;
+		if (ended) for (const [server, why] of missingOf(record)) missing.set(server, why);
 		yield record;
 	}
 	if (!ended) throw new ApiError(0, 'the answer was cut off: the server is away, or the network is');
 }
 
-// What is kept of a text: a page of entries of many MiB each must not fill the memory.
+// Kept of a text: a page of entries of many MiB must not fill the memory.
 const KEPT = 65536;
 
 /** @param {any} record @returns {Entry} */
@@ -546,7 +582,8 @@ export function entryOf(record) {
 		message: record.message ?? null,
 		text,
 		cursor: String(record.cursor),
-		...(record.here ? { here: true } : {}),
+		server: record.server,
+		here: record.here,
 	};
 	if (text.length <= KEPT) return entry;
 	return {
@@ -559,7 +596,7 @@ export function entryOf(record) {
 	};
 }
 
-/** The beginning as a string of its own: a slice would keep the whole alive. @param {string} text @param {number} length */
+/** A slice would keep the whole alive. @param {string} text @param {number} length */
 function own(text, length) {
 	return text.length <= length ? text : JSON.parse(JSON.stringify(text.slice(0, length)));
 }
@@ -664,7 +701,7 @@ export class Tail {
 		try {
 			/** @type {Query} */
 			const headers = this.lastId ? { 'Last-Event-ID': this.lastId } : {};
-			const answer = await ask('log/tail', this.parameters, { signal: attempt.signal, headers });
+			const answer = await ask('log/tail', { ...this.parameters, partial: '1' }, { signal: attempt.signal, headers });
 			this.listener.open(this.lastId !== '');
 			let id = this.lastId, event = '', data = '';
 			for await (const raw of lines(answer)) {
@@ -702,6 +739,8 @@ export class Tail {
 		if (event === 'dropped') {
 			this.flush();
 			this.listener.dropped(Number(record.dropped) || 0);
+		} else if (event === 'missing') {
+			this.listener.missing(missingOf(record));
 		} else if (!event || event === 'message' || event === 'entry') {
 			this.batch.push({ ...entryOf(record), after: id });
 			this.timer ??= setTimeout(() => this.flush(), BATCH);
@@ -742,7 +781,7 @@ export class Entries {
 		this.newer = edge('forward');
 		/** @type {Set<string>} */
 		this.known = new Set();
-		this.figures = { scanned: 0, of: 0, matched: 0, ms: 0 };
+		this.figures = { scanned: 0, of: 0, ms: 0 };
 		this.aborter = new AbortController();
 		this.detached = false; // the newest are no longer in memory
 	}
@@ -758,7 +797,7 @@ export class Entries {
 		this.newer.done = !time;
 		this.known.clear();
 		this.detached = false;
-		this.figures = { scanned: 0, of: 0, matched: 0, ms: 0 };
+		this.figures = { scanned: 0, of: 0, ms: 0 };
 		this.list.clear();
 	}
 
@@ -830,7 +869,6 @@ export class Entries {
 				e.lost = true;
 			}
 		}
-		this.figures.matched = this.list.length;
 		if (e === this.older) {
 			while (this.list.length > MOST) {
 				this.forget(this.list.drop(true));

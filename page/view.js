@@ -33,10 +33,9 @@ export function focusOn(within, selector) {
 	if (found instanceof HTMLElement) found.focus({ preventScroll: true });
 }
 
-// Text of a log into the document: only ever as text, with what can't be seen shown as what it is.
-
-// Control and format characters (bidi ones among them), line separators, what has no width, lone
-// surrogates; U+2800 and the Hangul fillers look like spaces. Tab and newline are left to the layout.
+// Text of a log: only ever as text, with what can't be seen shown.
+// Control and format characters (bidi ones, too), line separators, what has no width, lone surrogates; U+2800 and
+// the Hangul fillers look like spaces. Tab and newline are the layout's.
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{DI}\u2800]/u;
 const PIECES = /[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{DI}\u2800]+|[\t\n]+|[^]/gu;
 
@@ -102,7 +101,7 @@ export function seen(text) {
 
 /** @type {{close: () => void, anchor: HTMLElement} | null} */
 let current = null;
-// A press on the button closes its popup, and the click that follows must not open it again.
+// A press on the button closes its popup: the click that follows must not open it again.
 /** @type {{anchor: HTMLElement, at: number} | null} */
 let closed = null;
 
@@ -178,12 +177,12 @@ export function listen(actions) {
 }
 
 /** @type {Query} */
-export const LEVEL_OF_FILE = { e: 'ERROR', w: 'WARNING', i: 'INFO', d: 'DEBUG' };
+const LEVEL_OF_FILE = { e: 'ERROR', w: 'WARNING', i: 'INFO', d: 'DEBUG' };
 
 /** @param {Entry} entry */
 export const levelOf = (entry) => LEVEL_OF_FILE[entry.cursor[0]] ?? 'INFO';
 
-// Characters of a message in a row, wrapped or not, and of a text that is folded out at first.
+// Characters of a message in a row, wrapped or not, and of a text that is folded out.
 const LINE = 400;
 const WRAPPED = 2000;
 export const SHOWN = 20000;
@@ -217,24 +216,24 @@ function blankRow(actions) {
 	const act = (action) => () => action(/** @type {Item} */ (items.get(row)));
 	const name = button('', act(({ entry }) => actions.logger(entry.logger ?? '', name)), 'name');
 	row.append(button('', act(actions.toggle), 'fold'), el('time', 'time', el('span', 'date'), ''), el('span', 'level'),
-		el('span', 'logger', name), el('span', 'message'), el('span', 'more'), el('span', 'sr', 'chosen'));
+		el('span', 'server'), el('span', 'logger', name), el('span', 'message'), el('span', 'more'), el('span', 'sr', 'chosen'));
 	row.tabIndex = -1;
 	row.ariaSetSize = '-1';
 	return row;
 }
 
 /**
- * A frame has 16 ms for what comes into sight: a row that went out of it is cheaper than a new one.
+ * A row that went out of sight is cheaper than a new one.
  * @param {HTMLElement | null} old
  * @param {Item} item @param {number} index @param {How} how @param {Actions} actions
  */
 export function renderRow(old, item, index, how, actions) {
-	const { entry } = item, { logger, ts } = entry;
+	const { entry } = item, { logger, server, ts } = entry;
 	const row = old ?? blankRow(actions);
 	items.set(row, item);
-	const [fold, time, level, loggerBox, message, lines, chosen] = /** @type {Iterable<any>} */ (row.children);
+	const [fold, time, level, serverBox, loggerBox, message, lines, chosen] = /** @type {Iterable<any>} */ (row.children);
 	const file = levelOf(entry), more = linesIn(entry.text);
-	row.className = `row ${file}${item.chosen ? ' chosen' : ''}${item.open ? ' open' : ''}${entry.here ? ' here' : ''}`;
+	row.className = `row ${file}${item.chosen ? ' chosen' : ''}${item.open ? ' open' : ''}${entry.here ? ' here' : ''}${server ? ' of' : ''}`;
 	row.id = `row-${entry.cursor}`;
 	row.ariaPosInSet = String(index + 1);
 	fold.ariaExpanded = String(item.open);
@@ -243,6 +242,7 @@ export function renderRow(old, item, index, how, actions) {
 	time.firstChild.textContent = ts?.startsWith(year) ? ts.slice(5, 10) : ts?.slice(0, 10);
 	time.lastChild.data = ts ? ` ${ts.slice(11, 23)}` : '';
 	put(level, (entry.level ?? file).slice(0, 8));
+	put(serverBox, serverBox.title = server ?? '');
 	const name = loggerBox.firstChild, shortName = logger?.slice(0, 200) ?? '';
 	name.hidden = !logger;
 	name.title = `${seen(shortName)}: keep or leave out`;
@@ -284,6 +284,7 @@ function renderDetail(item, how, actions) {
 	};
 	if (entry.ts) fact('Time', entry.ts);
 	fact('Level', entry.level && entry.level !== levelOf(entry) ? `${entry.level} (${levelOf(entry)})` : levelOf(entry));
+	if (entry.server) fact('Server', entry.server);
 	if (entry.logger) fact('Logger', entry.logger);
 
 	const shown = item.shown ?? SHOWN;
@@ -654,10 +655,9 @@ export async function copy(text) {
 
 /** @param {Entry[]} entries */
 export async function asText(entries) {
-	/** @type {string[]} */
-	const texts = [];
-	for (const entry of entries) texts.push(await wholeText(entry));
-	return texts.map((text) => `${text}\n`).join('');
+	let texts = '';
+	for (const entry of entries) texts += `${entry.server ? `[${entry.server}] ` : ''}${await wholeText(entry)}\n`;
+	return texts;
 }
 
 /** @param {string} word */
@@ -673,8 +673,12 @@ function pieceOf(text) {
 	return line.split(/[\p{Cc}\p{Cs}\uFFFD]+/u).reduce((longest, piece) => (piece.length > longest.length ? piece : longest), '');
 }
 
+/** A line for each server. @param {Entry[]} entries */
+export const asGrep = (entries) => [...Map.groupBy(entries, ({ server }) => server)]
+	.map(([server, of]) => grepFor(of) + (server ? ` # ${server}` : '')).join('\n');
+
 /** @param {Entry[]} entries */
-export function asGrep(entries) {
+function grepFor(entries) {
 	/** @type {Set<string>} */
 	const pieces = new Set();
 	/** @type {Set<string>} */

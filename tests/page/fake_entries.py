@@ -3,6 +3,8 @@
 import random
 import re
 import time
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,10 +20,12 @@ class Entry:
     text: str
     number: int = 0
     shown_level: str | None = None
+    server: str | None = None
 
     @property
     def cursor(self) -> str:
-        return f"{self.level[0].lower()}1.0.{self.number:x}"
+        # That of several servers says which.
+        return f"{self.level[0].lower()}1.0.{self.number:x}" + (f"~{zlib.crc32(self.server.encode()):08x}" if self.server else "")
 
 
 def entry(ms: int, level: str, logger: str | None, message: str, more: str = "") -> Entry:
@@ -39,8 +43,8 @@ Traceback (most recent call last):
 shop.gateway.PaymentError: card refused by issuer (code 51)"""
 
 
-def made_up(count: int, now: float | None = None, span: float = 20 * 3600, seed: int = 1) -> list[Entry]:
-    """Entries as a shop would write them, oldest first."""
+def made_up(count: int, now: float | None = None, span: float = 20 * 3600, seed: int = 1, servers: Sequence[str] = ()) -> list[Entry]:
+    """Entries as a shop would write them, oldest first; by turns of these servers."""
     rng = random.Random(seed)
     now_ms = int((now or time.time()) * 1000)
     entries = []
@@ -60,6 +64,8 @@ def made_up(count: int, now: float | None = None, span: float = 20 * 3600, seed:
             entries.append(entry(ms, "INFO", "shop.web", f"GET /article/{n} 200 {n % 120} ms"))
         else:
             entries.append(entry(ms, "INFO", "shop.orders", f"order {n} placed, total {n / 100:.2f} EUR"))
+    for i, e in enumerate(entries):
+        e.server = servers[i % len(servers)] if servers else None
     return entries
 
 

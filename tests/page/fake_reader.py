@@ -6,6 +6,7 @@ for what the real one can't be brought to do; `python fake_reader.py` serves the
         reader.add("hello")         an entry is written now; tails get it
         reader.faults.slow = 0.1    seconds before each line of an answer
         reader.requests             what was asked for: [(method, path, {parameter: value})]
+    reader.lose("log2.example", "no answer"); reader.find("log2.example")     of several servers one is missing; is back
 """
 
 import argparse
@@ -53,6 +54,7 @@ class FakeReader:
         self.changed = threading.Condition()
         self.token = token
         self.sessions: set[str] = set()
+        self.missing: dict[str, str] = {}  # of the servers of the entries: who does not answer, and why
         self.faults = Faults()
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.closing = False
@@ -70,12 +72,27 @@ class FakeReader:
         self.entries.append(e)
         self.size += len(e.text)
 
-    def add(self, message: str = "", level: str = "INFO", logger: str = "test", *, more: str = "", made: Entry | None = None) -> Entry:
+    def add(self, message: str = "", level: str = "INFO", logger: str = "test", *, more: str = "", made: Entry | None = None,
+            server: str | None = None) -> Entry:
         e = made or entry(int(time.time() * 1000), level, logger, message, more)
+        e.server = e.server or server
         with self.changed:
             self._append(e)
             self.changed.notify_all()
         return e
+
+    def lose(self, server: str, why: str) -> None:
+        with self.changed:
+            self.missing = self.missing | {server: why}
+            self.changed.notify_all()
+
+    def find(self, server: str) -> None:
+        with self.changed:
+            self.missing = {s: why for s, why in self.missing.items() if s != server}
+            self.changed.notify_all()
+
+    def missing_told(self) -> dict[str, list[dict[str, str]]]:
+        return {"missing": [{"server": s, "why": why} for s, why in self.missing.items()]} if self.missing else {}
 
     def break_tails(self) -> None:
         """Ends every connection of a tail."""
@@ -192,6 +209,10 @@ class Handler(BaseHTTPRequestHandler):
             if not (cookie and cookie[1] in self.reader.sessions):
                 self.json(401, {"status": False, "error": "a valid token is needed: log in, or send it as \"Authorization: <token>\""})
                 return
+        if self.reader.missing and path.startswith("/api/log/") and p.get("partial") != "1":
+            server, why = next(iter(self.reader.missing.items()))
+            self.json(502, {"status": False, "error": f"{server}: {why}"})
+            return
         try:
             self.resource(path, p)
         except BadQuery as e:
@@ -247,20 +268,22 @@ class Handler(BaseHTTPRequestHandler):
         end = self.time(p["end"]) if "end" in p else 10**15
         with self.reader.changed:
             entries = list(self.reader.entries)
+            missing = self.reader.missing
         # The same is asked for page after page.
-        key = (p.get("q"), *levels, start, end, len(entries))
+        key = (p.get("q"), *levels, start, end, len(entries), *missing)
         if self.reader.last_selected[0] != key:
-            self.reader.last_selected = (key, [e for e in entries if e.level in levels and start <= e.ms < end and search(e)])
+            self.reader.last_selected = (key, [
+                e for e in entries if e.level in levels and start <= e.ms < end and e.server not in missing and search(e)])
         return list(self.reader.last_selected[1])
 
     def told(self, e: Entry, p: dict[str, str]) -> dict[str, object]:
         zone = ZoneInfo(p.get("timezone") or "UTC")
         stamp = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=e.ms)).astimezone(zone)
         return {"ts": stamp.isoformat(timespec="milliseconds"), "level": e.shown_level or e.level, "logger": e.logger,
-                "message": e.message, "text": e.text, "cursor": e.cursor}
+                "message": e.message, "text": e.text, "cursor": e.cursor, **({"server": e.server} if e.server else {})}
 
     def place(self, cursor: str) -> int:
-        m = re.fullmatch(r"(?:[diwe]1\.0\.|p)([0-9a-f]+)", cursor)
+        m = re.fullmatch(r"(?:[diwe]1\.0\.|p)([0-9a-f]+)(?:~[0-9a-f]{8})?", cursor)
         if not m:
             raise ValueError("cursor: none that this server ever gave")
         return int(m[1], 16)
@@ -303,7 +326,7 @@ class Handler(BaseHTTPRequestHandler):
                 return
         if faults.failed:
             end |= {"complete": False, "why": f"failed: {faults.failed}", "next": f"p{max(0, len(self.reader.entries) - sent):x}"}
-        lines.append(json.dumps(end | {"matched": sent}).encode() + b"\n")
+        lines.append(json.dumps(end | {"matched": sent} | self.reader.missing_told()).encode() + b"\n")
         self.chunk(b"".join(lines))
         self.chunk(b"")
 
@@ -311,15 +334,20 @@ class Handler(BaseHTTPRequestHandler):
         at = self.place(p["cursor"])
         with self.reader.changed:
             entries = list(self.reader.entries)
+            missing = self.reader.missing
         if at >= len(entries):
             self.json(410, {"status": False, "error": "the file of this entry is gone"})
             return
         before, after = int(p.get("before", 10)), int(p.get("after", 10))
         self.head(200, "application/x-ndjson")
+        here = entries[at]
+        entries = [e for e in entries if e.server not in missing or e is here]
+        at = entries.index(here)
         shown = entries[max(0, at - before):at + after + 1]
         for e in shown:
-            self.line(self.told(e, p) | ({"here": True} if e.number == at else {}))
-        self.line({"end": True, "complete": True, "why": None, "scanned": 1, "of": 1, "matched": len(shown), "ms": 1, "next": None})
+            self.line(self.told(e, p) | ({"here": True} if e is here else {}))
+        self.line({"end": True, "complete": True, "why": None, "scanned": 1, "of": 1, "matched": len(shown), "ms": 1, "next": None,
+                   **self.reader.missing_told()})
         self.chunk(b"")
 
     def hits(self, p: dict[str, str]) -> None:
@@ -343,7 +371,7 @@ class Handler(BaseHTTPRequestHandler):
             if self.reader.faults.slow and i % 20 == 0:
                 self.line(line | {"scanned": size * i // len(found)})
                 time.sleep(self.reader.faults.slow)
-        self.line(line | {"end": True, "complete": True, "why": None, "scanned": size, "ms": 5})
+        self.line(line | {"end": True, "complete": True, "why": None, "scanned": size, "ms": 5} | self.reader.missing_told())
         self.chunk(b"")
 
     def tail(self, p: dict[str, str]) -> None:
@@ -359,17 +387,26 @@ class Handler(BaseHTTPRequestHandler):
             generation = reader.generation
         self.head(200, "text/event-stream")
         self.chunk(b":\n\n" if reader.faults.no_tail_id else b"id: p%x\n\n" % at)
+        late: list[Entry] = []  # of a server that is missing
+        missing: dict[str, str] = {}
         while True:
             with reader.changed:
-                while at == len(reader.entries) and not reader.closing and generation == reader.generation:
+                while at == len(reader.entries) and not reader.closing and generation == reader.generation and missing == reader.missing:
                     reader.changed.wait(5)
                 if reader.closing or generation != reader.generation:
                     self.close_connection = True
                     return
                 fresh = reader.entries[at:at + 500]
                 at += len(fresh)
-            events = [
-                f"id: p{e.number + 1:x}\ndata: {json.dumps(self.told(e, p))}\n\n" for e in fresh if e.level in levels and search(e)
+                events = []
+                if missing != reader.missing:
+                    missing = reader.missing
+                    events.append(f"event: missing\ndata: {json.dumps({'missing': []} | reader.missing_told())}\n\n")
+            fresh = late + fresh
+            late = [e for e in fresh if e.server in missing]
+            events += [
+                f"id: p{e.number + 1:x}\ndata: {json.dumps(self.told(e, p))}\n\n"
+                for e in fresh if e.server not in missing and e.level in levels and search(e)
             ]
             if events:
                 self.chunk("".join(events).encode())
@@ -380,15 +417,17 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8123)
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--token")
+    parser.add_argument("--servers", nargs="*", default=[], help="the entries are of these, by turns")
     parser.add_argument("--rate", type=float, default=1.0, help="entries a second, live")
     options = parser.parse_args()
-    reader = FakeReader(made_up(options.count), options.token, options.port).start()
+    reader = FakeReader(made_up(options.count, servers=options.servers), options.token, options.port).start()
     print(reader.url, flush=True)
     rng = random.Random()
     while True:
         time.sleep(1 / options.rate)
         e = made_up(1, seed=rng.randrange(10**9))[0]
-        reader.add(e.message or "", e.level, e.logger or "", more=TRACE if e.level == "ERROR" else "")
+        reader.add(e.message or "", e.level, e.logger or "", more=TRACE if e.level == "ERROR" else "",
+                   server=rng.choice(options.servers or [None]))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ ROWS = """return [...document.querySelectorAll('#slice .row')].map((row) => ({
     id: row.id, top: row.getBoundingClientRect().top,
     time: row.querySelector('.time').textContent, level: row.querySelector('.level').textContent,
     logger: row.querySelector('.logger').textContent, message: row.querySelector('.message').textContent,
+    server: row.querySelector('.server').textContent,
     open: row.classList.contains('open'), active: row.classList.contains('active'),
     text: row.querySelector('pre')?.textContent ?? null,
     marks: [...row.querySelectorAll('.message mark')].map((m) => m.textContent)}))"""

@@ -21,6 +21,9 @@ interface State {
 
 type Query = Record<string, string>;
 
+/** Servers that did not answer, and why. */
+type Missing = Map<string, string>;
+
 interface Entry {
 	/** ISO 8601, with the offset of the zone that was asked for */
 	ts: string | null;
@@ -29,6 +32,8 @@ interface Entry {
 	message: string | null;
 	/** as it is in the file */
 	text: string;
+	/** where it is, if several are read as one */
+	server?: string;
 	cursor: string;
 	/** in a context: the entry that was asked about */
 	here?: boolean;
@@ -101,6 +106,8 @@ interface Listener {
 	entries(entries: Entry[]): void;
 	/** that many were left out: this viewer was too slow */
 	dropped(n: number): void;
+	/** who of several servers does not send what is new; empty: all do */
+	missing(servers: Missing): void;
 	/** connected; from a known place, or only from now on */
 	open(resumed: boolean): void;
 	/** tried again in so many seconds */
@@ -147,6 +154,7 @@ interface Parts {
 	levels: HTMLDivElement;
 	live: HTMLButtonElement;
 	logout: HTMLButtonElement;
+	missing: HTMLParagraphElement;
 	notice: HTMLDivElement;
 	q: HTMLInputElement;
 	'q-error': HTMLParagraphElement;
