@@ -86,6 +86,31 @@ def test_states(looked_at, start_reader):
     check(page, "logger")
 
 
+def test_servers(looked_at, start_reader):
+    page = looked_at
+    servers = ("log1.example", "log.a-rather-long-name.example:8443")
+    reader = start_reader(made_up(300, servers=servers))
+    reader.add("failed", "ERROR", "shop", more=TRACE, server=servers[1])
+    page.open(reader.url).settled()
+    page.is_live()
+    check(page, "several servers")
+    fits(page, "several servers")
+    page.focus_list()
+    page.key("j", "\ue007")
+    page.wait(lambda: page.active and page.active["open"], "folded out")
+    reader.lose(servers[0], "it answered 503, and went on with quite a long sentence about why")
+    page.wait(lambda: page.find("#missing").is_displayed(), "one is missing")
+    check(page, "one is missing")
+    fits(page, "one is missing")
+    page.press("Wrap")
+    check(page, "wrapped")
+    fits(page, "wrapped")
+    page.press("Context", ".detail")
+    page.wait(lambda: page.all("#context .here") and "503" in page.find("#context .words").text, "context")
+    check(page, "context")
+    fits(page, "context")
+
+
 def test_errors(looked_at, start_reader):
     page = looked_at
     reader = start_reader(made_up(30))
