@@ -1,0 +1,50 @@
+# Apache Kafka for a cluster on one machine: fetched once from Maven Central, and the files of its three brokers.
+# Sourced by start-cluster.sh and the tests; start.sh says why ` ` and not $( ).
+# shellcheck shell=bash disable=SC2006,SC2154
+
+kafka_needs=(default-jre-headless=program:java)
+kafka_fetch_needs=(maven=program:mvn)
+
+# kafka_fetch FOLDER: leaves Kafka's jars there, if they are not; with RUN WORD..., that is how a command is run. What
+# there is of it is whole: it is renamed into place.
+kafka_fetch() {
+	local folder=$1
+	shift
+	kafka_is_there "$folder" && return
+	rm -rf -- "$folder" "$folder.new" || return
+	# -C: a jar whose checksum is wrong is none.
+	"$@" mvn --quiet --batch-mode -Dstyle.color=never --strict-checksums --file "$tree/tools/kafka/pom.xml" dependency:copy-dependencies \
+		-DincludeScope=runtime "-DoutputDirectory=$folder.new" &&
+		cp -- "$tree/tools/kafka/pom.xml" "$folder.new/" &&
+		mv -T -- "$folder.new" "$folder"
+}
+
+# Another version has another pom.
+kafka_is_there() { cmp -s -- "$tree/tools/kafka/pom.xml" "$1/pom.xml"; }
+
+# kafka_render FOLDER CLUSTER ID ADDRESS:PORT:CONTROLLER_PORT...: the files of the broker with that id, 1 being the first of
+# these addresses. CLUSTER is the cluster's name for good, 22 characters of base64. What is stored there stays.
+kafka_render() {
+	local folder=$1 cluster=$2 id=$3 place voters='' number=0 address port controller
+	shift 3
+	for place; do
+		((++number))
+		voters+=${voters:+,}$number@${place%%:*}:${place##*:}
+	done
+	IFS=: read -r address port controller <<<"${!id}"
+	mkdir -p -- "$folder/data" || return
+	sed -e "s|@ID@|$id|; s|@VOTERS@|$voters|; s|@ADDRESS@|$address|g; s|@PORT@|$port|g; s|@CONTROLLER_PORT@|$controller|" \
+		-e "s|@FOLDER@|$folder|" "$tree/tools/kafka/broker.properties.in" >"$folder/broker.properties" || return
+	# What Kafka's own `kafka-storage format` would write.
+	[[ -e $folder/data/meta.properties ]] ||
+		printf 'version=1\ncluster.id=%s\nnode.id=%d\n' "$cluster" "$id" >"$folder/data/meta.properties"
+}
+
+# kafka_java JARS MEMORY CLASS ARGUMENT...: the words of a command. MEMORY: MiB of heap. The options save memory and, where
+# three brokers share two processors, half of the time to start.
+kafka_java() {
+	local jars=$1 memory=$2
+	shift 2
+	java=(java "-Xms${memory}m" "-Xmx${memory}m" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError
+		-Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Djava.awt.headless=true -cp "$jars/*" "$@")
+}
