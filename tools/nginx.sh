@@ -5,11 +5,18 @@
 nginx=    # its master process, the leader of a process group
 messages= # the process that reads what it says, likewise
 
+# In the run folder: the sockets of the servers, which take turns, and of the reader that it asks.
+server_sockets=(fcgi.sock)
+reader_socket=reader.sock
+
 # nginx_render FOLDER ADDRESS... makes the configuration in a folder, listening on these. The sockets of server
 # and reader are there, too, and the page: the workers need not be able to read $tree.
 nginx_render() {
-	local run=$1 user='' listen files others=1
+	local run=$1 user='' listen files others=1 servers=''
 	shift
+	# In place of each line with the one socket.
+	printf -v servers '\\1server unix:%s\\2\\n' "${server_sockets[@]/#/$run/}"
+	servers=${servers%'\n'}
 	[[ $with_token ]] && others=0
 	((EUID == 0)) && user='user www-data;'
 	printf -v listen 'listen %s; ' "$@"
@@ -18,7 +25,8 @@ nginx_render() {
 	((files > 16384)) && files=16384
 	sed -e "s|@USER@|$user|; s|@RUN@|$run|g; s|@LISTEN@|$listen|; s|@MAX_BODY_BYTES@|${MAX_BODY_BYTES:-16777216}|" \
 		-e "s|@OTHERS@|$others|; s|@FILES@|$files|; s|@CONNECTIONS@|$((files / 4))|" "$tree/nginx/nginx.conf.in" >"$run/nginx.conf"
-	sed "s|/run/pbu-log-server/fcgi.sock|$run/fcgi.sock|; s|/run/pbu-log-reader/fcgi.sock|$run/reader.sock|" \
+	sed -E -e "s|^(.*)server unix:/run/pbu-log-server/fcgi.sock(.*)\$|$servers|" \
+		-e "s|/run/pbu-log-reader/fcgi.sock|$run/$reader_socket|" \
 		"$tree/nginx/pbu-log-server-http.conf" >"$run/pbu-log-server-http.conf"
 	sed "s|/usr/share/pbu-log-server/page|$run/page|" "$tree/nginx/pbu-log-server-locations.conf" \
 		>"$run/pbu-log-server-locations.conf"

@@ -1,4 +1,4 @@
-# A life of a program, started by multiwatch; tools/supervise.sh puts $run, $name and $program in front. Until
+# A life of a program, started by multiwatch; tools/supervise.sh puts $me, $run, $name and $program in front. Until
 # all is ready once, a second life is not tried: why the first ended has been said on stderr. Later it is
 # started again at once, however often it is killed; only if it keeps ending within 0.2 s of its start, it gets
 # a pause.
@@ -12,7 +12,7 @@ if ((last > 0)); then
 		: >"$run/$name/ended"
 		exec sleep infinity
 	fi
-	echo "start.sh: $name has ended; it is started again" >&2
+	echo "$me: $name has ended; it is started again" >&2
 fi
 if ((now - last < 200000)); then ((++quick)); else quick=0; fi
 echo "$now $quick" >"$run/$name/last-start"
@@ -20,7 +20,7 @@ echo "$now $quick" >"$run/$name/last-start"
 # Reading gives way to writing: it gets what of the processors is left, also where each session is weighed as
 # one (autogroup), and if memory runs out, it is what goes.
 yield=()
-if [[ $name == pbu-log-reader ]]; then
+if [[ $program == */pbu-log-reader ]]; then
 	yield=(nice -n 10)
 	{
 		echo 10 >/proc/self/autogroup
@@ -30,4 +30,4 @@ else
 	unset READ_TOKEN # which the server would not take out of its environment
 fi
 # If multiwatch is killed, the program is told to end: nobody would start it again.
-exec "${yield[@]}" setpriv --pdeathsig TERM -- "$program"
+exec "${yield[@]}" setpriv --pdeathsig TERM -- "${program[@]}"

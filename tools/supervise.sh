@@ -28,23 +28,31 @@ end_group() {
 # multiwatch's process for each program, by its name: the leader of a process group.
 declare -A supervisors=()
 
-# supervise NAME SOCKET: $build/NAME on the socket of that name in $run, and $run/NAME for what is noted of it.
+# supervise NAME SOCKET COMMAND...: a command, on the socket of that name in $run, and $run/NAME for what is noted of it;
+# without a command, $build/NAME; with - for a socket, without one. ${settings[@]}: NAME=VALUE, for its environment.
 # spawn-fcgi makes the socket and becomes multiwatch, which keeps it open whatever becomes of the program.
 # Both process groups are told by the kernel if this script is killed.
 # -r, -t: never give up. multiwatch looks for no program in PATH, and takes no options after its own.
 # What it says about each new life is not for the user; descriptor 7 is the program's way to stderr.
+settings=()
 supervise() {
-	local name=$1 mode=(-M 0600)
+	local name=$1 socket=$2 mode=(-M 0600) holder=()
+	shift 2
 	((EUID == 0)) && mode=(-M 0660 -G www-data)
+	[[ $socket == - ]] || holder=(spawn-fcgi -n -s "$run/$socket" "${mode[@]}" -b 1024 --)
+	(($#)) || set -- "$build/$name"
 	mkdir "$run/$name"
 	# multiwatch takes ASCII only: no path but that of the run folder.
 	{
-		printf 'run=%q name=%q program=%q\n' "$run" "$name" "$build/$name"
+		printf 'me=%q run=%q name=%q\n' "$me" "$run" "$name"
+		printf 'program=('
+		printf '%q ' "$@"
+		printf ')\n'
+		((${#settings[@]})) && printf 'export %q\n' "${settings[@]}"
 		cat "$tree/tools/runner.sh"
 	} >"$run/$name/runner"
 	starting=1
-	setsid -- setpriv --pdeathsig KILL -- \
-		spawn-fcgi -n -s "$run/$2" "${mode[@]}" -b 1024 -- \
+	setsid -- setpriv --pdeathsig KILL -- "${holder[@]}" \
 		"`command -v multiwatch`" -s HUP -r 2147483647 -t 1 "$BASH" "$run/$name/runner" \
 		</dev/null 7>&2 2>/dev/null &
 	supervisors[$name]=$!
