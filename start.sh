@@ -128,7 +128,7 @@ main() {
 	build_programs
 
 	# The programs know best what their settings may be; they name every mistake. What both name is said once.
-	local program found mistakes='' addresses
+	local program found mistakes=''
 	for program in "${programs[@]}"; do
 		found=`"$program" --check 2>&1 >/dev/null` ||
 			mistakes+=${found:-start.sh: $program --check failed}$'\n'
@@ -142,13 +142,7 @@ main() {
 	[[ $with_token ]] && with_token=1
 
 	make_run_folder
-	if [[ $with_token ]]; then
-		addresses=("0.0.0.0:$port")
-		# Files of /proc have no size; a line in this one is an address of IPv6.
-		[[ -r /proc/net/if_inet6 && `</proc/net/if_inet6` ]] && addresses+=("[::]:$port")
-	else
-		addresses=("127.0.0.1:$port")
-	fi
+	addresses_of_nginx
 	nginx_render "$run" "${addresses[@]}"
 	# nginx first: where the port is in use, the server need not start.
 	nginx_start

@@ -349,7 +349,7 @@ stage_power() {
 }
 
 stage_scripts() {
-	shellcheck -x start.sh test.sh .ci/run nginx/container/start.sh tools/layers.sh tools/libfcgi.sh tools/page_tools.sh tools/runner.sh tools/static.sh
+	shellcheck -x start.sh start-cluster.sh test.sh .ci/run nginx/container/start.sh tools/layers.sh tools/libfcgi.sh tools/page_tools.sh tools/runner.sh tools/static.sh
 	count_step $?
 }
 

@@ -1,12 +1,15 @@
 # The build of the programs in $build, from $tree. Sourced by start.sh, which says why ` ` and not $( ).
 # shellcheck shell=bash disable=SC2006,SC2154
 
-# The process group of the step that runs, for the end of start.sh.
+# The process group of the step that runs, for the end of the script, and what it is.
 job=
+job_name=
 
-# Runs a step of the build; says nothing unless it fails.
-build_step() {
+# run_step WHAT COMMAND...: runs it, with what it says in $build/start.log, and returns its status.
+run_step() {
 	local status
+	job_name=$1
+	shift
 	starting=1
 	setsid -- "$@" >"$build/start.log" 2>&1 </dev/null &
 	job=$!
@@ -14,10 +17,20 @@ build_step() {
 	wait "$job"
 	status=$?
 	job=
-	if ((status != 0)); then
-		tail -n 40 "$build/start.log" >&2
-		fail "the build failed; all of its output is in $build/start.log"
-	fi
+	return "$status"
+}
+
+# Runs a step of the build; says nothing unless it fails.
+build_step() {
+	run_step "the build" "$@" && return
+	tail -n 40 "$build/start.log" >&2
+	fail "the build failed; all of its output is in $build/start.log"
+}
+
+# Set: the programs must know Kafka and peers.
+with_kafka=
+is_built_with_kafka() {
+	grep -q '"WITH_KAFKA_TRUE"\]=""' "$build/config.status" && grep -q '"WITH_PEERS_TRUE"\]=""' "$build/config.status"
 }
 
 # Leaves up-to-date ${programs[@]}, or fails. make decides what there is to do; two starts take turns.
@@ -34,6 +47,13 @@ build_programs() {
 		say "Building in $build; this takes a moment."
 		[[ -e $tree/configure ]] || build_step env -C "$tree" autoreconf -fi
 		build_step env -C "$build" "$tree/configure"
+	fi
+	# Configured when the libraries were not there yet.
+	if [[ $with_kafka ]] && ! is_built_with_kafka; then
+		say "Building in $build once more, with Kafka and peers."
+		build_step env -C "$build" ./config.status --recheck
+		is_built_with_kafka ||
+			fail "$build is configured --without-kafka or --without-peers, or this system's librdkafka is older than 2.0.2"
 	fi
 	# What to say, before make looks for itself. (make -q is of no use here: to automake's config.h
 	# there is always something to do.)

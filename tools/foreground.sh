@@ -21,7 +21,7 @@ finish() {
 	trap '' INT TERM HUP
 	if [[ $job ]]; then
 		signal_group TERM "$job" || kill -TERM "$job" 2>/dev/null
-		end_group "$job" 50 "the build"
+		end_group "$job" 50 "$job_name"
 	fi
 	stop_programs
 	[[ $run ]] && rm -rf -- "$run"
@@ -74,14 +74,16 @@ make_run_folder() {
 	fi
 }
 
+patience=15 # seconds that a program may take until it answers
+
 # wait_for NAME PATH [PORT] waits until a program answers there, or it is clear that it won't.
 wait_for() {
-	local end=$((SECONDS + 15)) health='' why='' at=${3:-$port}
+	local end=$((SECONDS + patience)) health='' why='' at=${3:-$port}
 	until [[ $health == *200 ]]; do
 		has_not_ended "$1"
 		if ((SECONDS >= end)); then
 			[[ -r $run/why ]] && why="; nginx: `<"$run/why"`"
-			fail "no 200 from $2 on port $at within 15 seconds, but ${health/$'\n'/}$why"
+			fail "no 200 from $2 on port $at within $patience seconds, but ${health/$'\n'/}$why"
 		fi
 		sleep 0.02
 		# Before it is started there is no socket, and nginx would say that it refuses us.
@@ -95,7 +97,7 @@ wait_for() {
 # has_not_ended NAME: else the start has failed.
 has_not_ended() {
 	[[ -e $run/$1/ended ]] && fail "$1 could not start; the reason stands above"
-	kill -0 "${supervisors[$1]}" 2>/dev/null || fail "spawn-fcgi could not start $1"
+	kill -0 "${supervisors[$1]}" 2>/dev/null || fail "the supervisor of $1 could not start"
 }
 
 # Until a signal comes, or one of those that were started ends by itself.

@@ -48,3 +48,21 @@ kafka_java() {
 	java=(java "-Xms${memory}m" "-Xmx${memory}m" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError
 		-Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Djava.awt.headless=true -cp "$jars/*" "$@")
 }
+
+# What the three brokers take, of which Java has a part beside its heap.
+kafka_memory=1200
+
+# The MiB of memory that may still be taken: of this machine, and of the container that this may be.
+kafka_memory_available() {
+	local available limit used
+	available=`awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo`
+	if [[ -r /sys/fs/cgroup/memory.max ]]; then
+		limit=`</sys/fs/cgroup/memory.max`
+		used=`</sys/fs/cgroup/memory.current`
+		[[ $limit =~ ^[0-9]+$ ]] && (((limit - used) / 1048576 < available)) && available=$(((limit - used) / 1048576))
+	fi
+	printf '%s\n' "$available"
+}
+
+# The major version of Java, as `java -version` says it on stderr; 8 calls itself 1.8.
+kafka_java_version() { java -version 2>&1 | sed -n 's/.*version "\(1\.\)\{0,1\}\([0-9]*\).*/\2/p'; }

@@ -9,6 +9,16 @@ messages= # the process that reads what it says, likewise
 server_sockets=(fcgi.sock)
 reader_socket=reader.sock
 
+# Sets ${addresses[@]}, where it listens: on 127.0.0.1 only; with a token, everywhere.
+addresses_of_nginx() {
+	addresses=("127.0.0.1:$port")
+	[[ $with_token ]] || return 0
+	addresses=("0.0.0.0:$port")
+	# Files of /proc have no size; a line in this one is an address of IPv6.
+	[[ -r /proc/net/if_inet6 && `</proc/net/if_inet6` ]] && addresses+=("[::]:$port")
+	return 0
+}
+
 # nginx_render FOLDER ADDRESS... makes the configuration in a folder, listening on these. The sockets of server
 # and reader are there, too, and the page: the workers need not be able to read $tree.
 nginx_render() {
@@ -33,6 +43,27 @@ nginx_render() {
 	if [[ -d $tree/page ]]; then
 		cp -R --preserve=timestamps -- "$tree/page" "$run/page" && chmod -R u+rwX,go+rX "$run/page"
 	fi
+}
+
+# nginx_render_reader FOLDER NUMBER ADDRESS SOCKET: one more reader, on an address of its own, for another that asks it.
+nginx_render_reader() {
+	mkdir -p "$1/readers"
+	sed "s|pbu_log_reader;|pbu_log_reader_$2;|" "$1/pbu-log-server-locations.conf" >"$1/readers/$2-locations"
+	cat >"$1/readers/$2.conf" <<EOF
+upstream pbu_log_reader_$2 {
+	server unix:$1/$4 max_fails=0;
+	server unix:$1/$4 max_fails=0;
+	server unix:$1/$4 max_fails=0;
+	server unix:$1/$4 max_fails=0;
+	keepalive 16;
+	keepalive_timeout 60s;
+}
+server {
+	listen $3;
+	client_max_body_size 1k;
+	include readers/$2-locations;
+}
+EOF
 }
 
 # Returns when it listens. What it writes to stderr and what it refuses goes through

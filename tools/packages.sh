@@ -18,6 +18,11 @@ build_needs=(
 	libsodium-dev=library:libsodium
 	zlib1g-dev=library:zlib
 )
+# For start-cluster.sh, beside those.
+cluster_build_needs=(
+	librdkafka-dev=library:rdkafka
+	libcurl4-openssl-dev=library:libcurl
+)
 run_needs=(
 	nginx=program:nginx
 	perl=program:perl

@@ -16,6 +16,7 @@ if ((last > 0)); then
 fi
 if ((now - last < 200000)); then ((++quick)); else quick=0; fi
 echo "$now $quick" >"$run/$name/last-start"
+echo $$ >"$run/$name/pid" # the program's: it takes this one's place
 ((quick > 5)) && sleep 1
 # Reading gives way to writing: it gets what of the processors is left, also where each session is weighed as
 # one (autogroup), and if memory runs out, it is what goes.
@@ -27,7 +28,7 @@ if [[ $program == */pbu-log-reader ]]; then
 		echo 500 >/proc/self/oom_score_adj
 	} 2>/dev/null
 else
-	unset READ_TOKEN # which the server would not take out of its environment
+	unset READ_TOKEN READ_PEERS_TOKEN # which the others would not take out of their environment
 fi
 # If multiwatch is killed, the program is told to end: nobody would start it again.
 exec "${yield[@]}" setpriv --pdeathsig TERM -- "${program[@]}"
