@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from disk import Disk
 from network import WITH_US, Machine
 from server import TREE, free_port, wait_for
-from small_disk import SmallDisk
 
 KAFKA = TREE / os.environ.get("BUILD_DIR", "build") / "kafka"
 TOPIC = "pbu-log"
@@ -46,7 +46,7 @@ def java(memory: int, *words: object) -> list[str]:
 
 
 class Broker:
-    def __init__(self, number: int, folder: Path, machine: Machine, disk: SmallDisk | None) -> None:
+    def __init__(self, number: int, folder: Path, machine: Machine, disk: Disk | None) -> None:
         self.number, self.folder, self.machine, self.disk = number, folder, machine, disk
         self.process: subprocess.Popen[bytes] | None = None
         self.stopped = False
@@ -89,10 +89,10 @@ class Broker:
 
 
 class Brokers:
-    def __init__(self, folder: Path, machines: Sequence[Machine], *, extra: str = "", disk: int = 0) -> None:
+    def __init__(self, folder: Path, machines: Sequence[Machine], *, extra: str = "", disk: bool = False) -> None:
         """
-        extra: lines for the broker's properties, where {port} is a third port of each broker, for a listener. disk: MiB of
-        the first one's, which then has one of its own.
+        extra: lines for the broker's properties, where {port} is a third port of each broker, for a listener. disk: the first
+        one has one of its own.
         """
         fetch()
         self.topic = TOPIC
@@ -104,7 +104,7 @@ class Brokers:
         for number, machine in enumerate(machines, 1):
             at = folder / f"broker-{number}"
             at.mkdir(parents=True)
-            small = SmallDisk(at / "data", disk) if disk and number == 1 else None
+            small = Disk(at / "data") if disk and number == 1 else None
             within = small.before if small else ()
             words = " ".join(f"{address}:{port}:{controller}" for address, port, controller in places)
             subprocess.run([*within, "bash", "-c", f'tree=$0; . "$tree/tools/kafka.sh"; kafka_render "$@" {words}', str(TREE),

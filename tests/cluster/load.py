@@ -26,14 +26,27 @@ PAUSE = 0.3
 class _Connection(http.client.HTTPConnection):
     """To a unix socket: nginx is in another network."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT)
+    def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
+        super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
+
+
+def get(path: Path, resource: str, timeout: float = 5.0) -> tuple[int, str, dict[str, str]]:
+    """Status, text and headers of an answer; status 0: there was none."""
+    connection = _Connection(path, timeout)
+    try:
+        connection.request("GET", resource)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(), dict(answer.headers)
+    except (OSError, http.client.HTTPException) as e:
+        return 0, repr(e), {}
+    finally:
+        connection.close()
 
 
 class Client(threading.Thread):

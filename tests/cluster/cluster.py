@@ -1,0 +1,106 @@
+"""A cluster for tests: three brokers, two servers behind nginx, two writers and a spare one, each on a machine of its own."""
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from brokers import TOPIC, Brokers
+from disk import Disk
+from load import get
+from network import Machine, Network
+from programs import Nginx, Server, Writer
+from records import LOG_FORMAT
+from server import RUN_BASE, wait_for
+
+HERE = Path(__file__).resolve().parent
+
+# Rolled over every few seconds under load, and nothing is deleted.
+WRITING = {"LOG_FORMAT": LOG_FORMAT, "ENABLED_LOG_LEVELS": "INFO,ERROR", "LOG_MAX_BYTES": 500_000, "LOG_BACKUP_COUNT": 0}
+# So that a writer that is gone is replaced within seconds.
+GROUP = "session.timeout.ms=6000\nheartbeat.interval.ms=1000\n"
+
+MACHINES = ("broker-1", "broker-2", "broker-3", "servers", "writer-1", "writer-2", "writer-3")
+
+
+def library(name: str, folder: Path) -> Path:
+    """One of the libraries in this folder, for LD_PRELOAD."""
+    path = folder / f"{name}.so"
+    subprocess.run(["cc", "-std=gnu11", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", path, HERE / f"{name}.c"], check=True)
+    return path
+
+
+class Cluster:
+    """
+    `with Cluster() as cluster:` starts all but the spare writer. separate: each is on a machine of its own, which can be cut
+    off; the first broker and the first writer have disks that can be filled.
+    """
+
+    def __init__(self, *, separate: bool = True, writers: int = 2, server_settings: dict[str, object] | None = None,
+                 writer_settings: dict[str, object] | None = None, topic: dict[str, object] | None = None) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="cluster-", dir=RUN_BASE))
+        self.folder.chmod(0o711)
+        self.network = Network(*MACHINES) if separate else None
+        machines = self.network.machines if self.network else dict.fromkeys(MACHINES, Machine("127.0.0.1"))
+        self.disks = [Disk(self.folder / "disk")] if separate else []
+        self.topic = topic or {}
+        self.brokers = Brokers(self.folder, [machines[f"broker-{n}"] for n in (1, 2, 3)], disk=separate)
+        common = {"KAFKA_BROKERS": self.brokers.servers, "KAFKA_TOPIC": TOPIC}
+        hold = library("hold", self.folder)
+        group = self.folder / "group.properties"
+        group.write_text(GROUP)
+        self.servers = [Server(f"server-{n}", self.folder, machines["servers"], {**common, **(server_settings or {})})
+                        for n in (1, 2)]
+        self.all_writers = [
+            Writer(f"writer-{n}", self.folder, machines[f"writer-{n}"],
+                   {**WRITING, **common, "KAFKA_CONFIG": group, **(writer_settings or {})}, hold=hold,
+                   disk=self.disks[0] if separate and n == 1 else None)
+            for n in (1, 2, 3)]
+        self.writers = self.all_writers[:writers]
+        self.nginx = Nginx(self.folder, machines["servers"], self.servers)
+
+    def start(self) -> None:
+        self.brokers.start()
+        self.brokers.create_topic(**self.topic)
+        for server in self.servers:
+            server.start()
+        self.nginx.start()
+        for writer in self.writers:
+            writer.start()
+        wait_for(self.healthy, f"the servers are ready; they said:\n{self.said()}", 60, 0.1)
+
+    def healthy(self) -> bool:
+        """Both of them, as far as a few requests in turn can tell."""
+        return all(get(self.nginx.path, "/api/health")[0] == 200 for _ in range(6))
+
+    def folders(self) -> list[Path]:
+        return [writer.logs for writer in self.all_writers if writer.logs.exists()]
+
+    def said(self) -> str:
+        parts = [*self.servers, *self.writers]
+        return "".join(f"--- {part.name}\n{part.stderr[-2000:]}\n" for part in parts if part.said.exists())
+
+    def close(self) -> None:
+        for part in (*self.servers, *self.all_writers):
+            part.close()
+        self.nginx.close()
+        self.brokers.close()
+        for disk in self.disks:
+            disk.close()
+        if self.network:
+            self.network.close()
+
+    def __enter__(self) -> "Cluster":
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+        # What a failed test leaves is for whoever looks into it.
+        if error is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
