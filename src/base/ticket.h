@@ -60,6 +60,7 @@ struct ticket {
 	size_t bytes;		   /* of memory that the submitter holds until it is finished */
 	enum ticket_result result; /* once it is finished */
 	const char *why; /* and unless it is DONE or LATE: why, in words; constant, or NULL */
+	size_t which;	 /* of a TOO_LARGE one: which record, from 0 on */
 	struct ticket_batch batch;
 	struct ticket_progress progress; /* the sink's own */
 	struct ticket *next;		 /* in the queue, or in a list of finished ones */

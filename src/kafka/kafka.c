@@ -19,12 +19,16 @@
 
 /* Every function that is called. To use another is a line here. */
 #define FUNCTIONS(X)                                                                               \
+	X(AdminOptions_destroy)                                                                    \
+	X(AdminOptions_new)                                                                        \
+	X(AdminOptions_set_request_timeout)                                                        \
 	X(assign)                                                                                  \
 	X(assignment_lost)                                                                         \
 	X(clusterid)                                                                               \
 	X(commit)                                                                                  \
 	X(committed)                                                                               \
 	X(conf_destroy)                                                                            \
+	X(conf_get)                                                                                \
 	X(conf_new)                                                                                \
 	X(conf_set)                                                                                \
 	X(conf_set_error_cb)                                                                       \
@@ -33,12 +37,21 @@
 	X(conf_set_opaque)                                                                         \
 	X(conf_set_rebalance_cb)                                                                   \
 	X(conf_set_stats_cb)                                                                       \
+	X(ConfigEntry_name)                                                                        \
+	X(ConfigEntry_value)                                                                       \
+	X(ConfigResource_configs)                                                                  \
+	X(ConfigResource_destroy)                                                                  \
+	X(ConfigResource_error)                                                                    \
+	X(ConfigResource_new)                                                                      \
 	X(consume_batch_queue)                                                                     \
 	X(consumer_close)                                                                          \
+	X(DescribeConfigs)                                                                         \
+	X(DescribeConfigs_result_resources)                                                        \
 	X(destroy)                                                                                 \
 	X(err2str)                                                                                 \
 	X(error_code)                                                                              \
 	X(error_destroy)                                                                           \
+	X(event_DescribeConfigs_result)                                                            \
 	X(event_destroy)                                                                           \
 	X(event_error)                                                                             \
 	X(event_log)                                                                               \
@@ -250,11 +263,23 @@ start(struct kafka *k, rd_kafka_type_t type, char *error, size_t size)
 	return true;
 }
 
+int64_t
+kafka_number(const struct kafka *k, const char *name)
+{
+	char text[32];
+	size_t size = sizeof(text);
+
+	return k->lib.conf_get(k->conf, name, text, &size) == RD_KAFKA_CONF_OK
+		   ? strtoll(text, NULL, 10)
+		   : -1;
+}
+
 bool
 kafka_start_producer(struct kafka *k, char *error, size_t size)
 {
-	k->lib.conf_set_events(k->conf,
-	    RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS | RD_KAFKA_EVENT_LOG);
+	k->lib.conf_set_events(k->conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR |
+					    RD_KAFKA_EVENT_STATS | RD_KAFKA_EVENT_LOG |
+					    RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT);
 	if (!start(k, RD_KAFKA_PRODUCER, error, size))
 		return false;
 	k->queue = k->lib.queue_get_main(k->client);
@@ -335,6 +360,34 @@ deliver(struct kafka *k, rd_kafka_event_t *event)
 	}
 }
 
+/* What was asked by kafka_ask_topic(): of one topic. */
+static void
+describe(struct kafka *k, rd_kafka_event_t *event)
+{
+	const rd_kafka_DescribeConfigs_result_t *result =
+	    k->lib.event_DescribeConfigs_result(event);
+	const rd_kafka_ConfigResource_t **topic;
+	const rd_kafka_ConfigEntry_t **entry;
+	int error = (int)k->lib.event_error(event);
+	size_t n = 0;
+
+	topic = k->lib.DescribeConfigs_result_resources(result, &n);
+	if (error == KAFKA_GOOD && n > 0)
+		error = (int)k->lib.ConfigResource_error(topic[0]);
+	if (error != KAFKA_GOOD || n == 0) {
+		k->events.described(k->events.context, error, NULL, NULL);
+		return;
+	}
+	entry = k->lib.ConfigResource_configs(topic[0], &n);
+	for (size_t i = 0; i < n; i++) {
+		const char *value = k->lib.ConfigEntry_value(entry[i]);
+
+		if (value != NULL)
+			k->events.described(k->events.context, KAFKA_GOOD,
+			    k->lib.ConfigEntry_name(entry[i]), value);
+	}
+}
+
 static void
 take(struct kafka *k, rd_kafka_event_t *event)
 {
@@ -355,6 +408,10 @@ take(struct kafka *k, rd_kafka_event_t *event)
 			k->events.statistics(k->events.context, json, strlen(json));
 		break;
 	case RD_KAFKA_EVENT_LOG: log_line(k, event); break;
+	case RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT:
+		if (k->events.described != NULL)
+			describe(k, event);
+		break;
 	default: break;
 	}
 }
@@ -385,6 +442,20 @@ kafka_open_topic(struct kafka *k, const char *name, char *error, size_t size)
 		snprintf(
 		    error, size, "KAFKA_TOPIC=%s: %s", name, k->lib.err2str(k->lib.last_error()));
 	return k->topic != NULL;
+}
+
+void
+kafka_ask_topic(struct kafka *k, const char *name, int timeout_ms)
+{
+	rd_kafka_ConfigResource_t *topic = k->lib.ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name);
+	rd_kafka_AdminOptions_t *options =
+	    k->lib.AdminOptions_new(k->client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+	char ignored[128];
+
+	k->lib.AdminOptions_set_request_timeout(options, timeout_ms, ignored, sizeof(ignored));
+	k->lib.DescribeConfigs(k->client, &topic, 1, options, k->queue);
+	k->lib.AdminOptions_destroy(options);
+	k->lib.ConfigResource_destroy(topic);
 }
 
 int

@@ -69,6 +69,9 @@ struct kafka_events {
 	/* librdkafka's statistics, JSON, as often as the property statistics.interval.ms says. */
 	void (*statistics)(void *context, const char *json, size_t len);
 
+	/* An answer to kafka_ask_topic(): one of the topic's settings, or an error. */
+	void (*described)(void *context, int error, const char *name, const char *value);
+
 	/* A consumer is given these partitions, or is to give these up (`assigned` false), and does
 	 * so by kafka_assign() before it returns. `lost`: they are another's already. */
 	void (*rebalanced)(void *context, bool assigned, bool lost,
@@ -87,6 +90,9 @@ struct kafka_events {
  */
 struct kafka *kafka_new(const struct kafka_property *defaults, const struct kafka_properties *file,
     const struct kafka_property *own, const struct kafka_events *events, struct buf *mistakes);
+
+/* What a property is set to that is a number, before it is started; -1: none. */
+int64_t kafka_number(const struct kafka *k, const char *name);
 
 /* Starts it: librdkafka has threads from here on, with all signals blocked, and connects. False,
  * with the reason. After confine(), so that it holds for them. */
@@ -135,6 +141,9 @@ struct kafka_record {
 
 /* Names the topic of all that is produced; once. False, with the reason. */
 bool kafka_open_topic(struct kafka *k, const char *name, char *error, size_t size);
+
+/* Asks for the settings of a topic, for described(); waits for nothing. */
+void kafka_ask_topic(struct kafka *k, const char *name, int timeout_ms);
 
 /* Hands a record over, to be sent soon to the partition that its key belongs to. KAFKA_GOOD: it
  * will be delivered(), whatever becomes of it. Any thread. */

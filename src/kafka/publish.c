@@ -17,7 +17,10 @@
 #define TIMEOUT (PUBLISH_TIMEOUT_MS * (CLOCK_NS_PER_SECOND / 1000))
 
 /* While the last tickets are waited for: how long before the clock is looked at. */
-#define LAST_POLL_MS	 100
+#define LAST_POLL_MS 100
+
+/* How long brokers may think about the topic's settings. */
+#define ASK_TIMEOUT_MS	 10000
 
 #define TEXT_OF(number)	 TEXT_OF_(number)
 #define TEXT_OF_(number) #number
@@ -142,6 +145,7 @@ on_delivered(void *context, void *owner, size_t len, int error)
 		metrics_add(&p->metrics->kafka_bytes, len);
 	} else {
 		metrics_add(&p->metrics->kafka_failed[failure_of(error)->counted], 1);
+		publish_state_record_failed(&p->state, error);
 		set_error(t, error);
 	}
 	if (!release(p, t, 1))
@@ -330,9 +334,9 @@ is_settled(struct publish *p, struct ticket *t)
 		t->result = TICKET_DONE;
 		return true;
 	}
-	if (!publish_state_fits(&p->state, t->entries)) {
+	if (!publish_state_fits(&p->state, t->entries, &t->which)) {
 		t->result = TICKET_TOO_LARGE;
-		t->why = "a record is larger than the topic takes (its max.message.bytes)";
+		t->why = "larger than the topic takes (its max.message.bytes)";
 		return true;
 	}
 	if (publish_state_down(&p->state)) {
@@ -419,6 +423,8 @@ tick(void *self)
 	pthread_mutex_unlock(&p->mutex);
 	if (waits)
 		call(p);
+	if (publish_state_asks(&p->state))
+		kafka_ask_topic(p->kafka, p->topic, ASK_TIMEOUT_MS);
 	return !publish_state_fatal(&p->state);
 }
 
@@ -451,7 +457,6 @@ close_publish(void *self)
 	struct publish *p = self;
 
 	kafka_free(p->kafka);
-	publish_state_destroy(&p->state);
 	pthread_mutex_destroy(&p->mutex);
 	free(p);
 }
@@ -492,6 +497,17 @@ on_statistics(void *context, const char *json, size_t len)
 	publish_state_read(&p->state, json);
 }
 
+static void
+on_described(void *context, int error, const char *name, const char *value)
+{
+	struct publish *p = context;
+
+	if (error == KAFKA_GOOD && name != NULL)
+		publish_state_topic(&p->state, name, value);
+	else
+		publish_state_untold(&p->state, error, kafka_error_text(p->kafka, error));
+}
+
 static struct kafka *
 open_kafka(struct publish *p, const struct kafka_settings *s, struct buf *mistakes)
 {
@@ -525,7 +541,8 @@ open_kafka(struct publish *p, const struct kafka_settings *s, struct buf *mistak
 	const struct kafka_events events = {.context = p,
 	    .delivered = on_delivered,
 	    .failed = on_failed,
-	    .statistics = on_statistics};
+	    .statistics = on_statistics,
+	    .described = on_described};
 	struct kafka_properties file;
 	struct kafka *kafka = NULL;
 
@@ -552,8 +569,10 @@ publish_open(const struct kafka_settings *settings, struct metrics *m, char *err
 	p->metrics = m;
 	p->waiting_end = &p->waiting;
 	pthread_mutex_init(&p->mutex, NULL);
-	publish_state_init(&p->state, settings->topic, m);
 	p->kafka = open_kafka(p, settings, &mistakes);
+	if (p->kafka != NULL)
+		publish_state_init(
+		    &p->state, settings->topic, (size_t)kafka_number(p->kafka, "batch.size"), m);
 	if (p->kafka == NULL) {
 		int first = (int)strcspn(mistakes.data != NULL ? mistakes.data : "", "\n");
 

@@ -263,7 +263,7 @@ answer(void *thread, struct app_job *app, struct http_response *r)
 	if (job->ticket.result == TICKET_LATE)
 		return APP_BODY;
 	if (job->ticket.result == TICKET_TOO_LARGE)
-		return error(r, STATUS_413, "%s", job->ticket.why);
+		return error(r, STATUS_413, "record %zu: %s", job->ticket.which, job->ticket.why);
 	if (job->ticket.result == TICKET_FAILED)
 		return error(r, STATUS_503, "%s",
 		    job->ticket.why != NULL ? job->ticket.why

@@ -32,6 +32,7 @@ settle(struct handler *h, struct handler_job *job, struct jobs *jobs)
 		waited->repeated = taken;
 		waited->ticket.result = job->ticket.result;
 		waited->ticket.why = job->ticket.why;
+		waited->ticket.which = job->ticket.which;
 		add(jobs, waited);
 	}
 }
