@@ -130,7 +130,7 @@ answer_framed_context(const struct reading *r, struct selection *s, struct strea
 	if (s->has_cursor && neighbours_of(&near, &s->cursor)) {
 		opened = neighbours_find(&near, &options);
 		if (opened == WALK_OPENED)
-			opened = neighbours_open(&near, &m, r->levels, &options, s->forward);
+			opened = neighbours_open(&near, &m, s->levels, &options, s->forward);
 	}
 	if (opened == WALK_OPENED)
 		send_merge(&a, m);

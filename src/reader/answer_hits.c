@@ -1,93 +1,19 @@
 #include "base/clock.h"
-#include "reader/answering.h"
+#include "reader/answering_hits.h"
 #include "reader/peer_frame.h"
 #include "reader/tally.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #define PROGRESS_NS (200 * INT64_C(1000000))
 
 struct hits {
 	struct answering a;
-	uint64_t (*counts)[LEVEL_COUNT];
-	size_t buckets;
-	int64_t width; /* milliseconds */
+	struct answering_hits found;
 };
 
-static int64_t
-latest(int64_t a, int64_t b, int64_t c)
-{
-	a = a > b ? a : b;
-	return a > c ? a : c;
-}
-
-/* What the files hold, where the selection leaves it open. False, with errno; an empty range when
- * there is nothing. */
-static bool
-find_range(struct answering *a)
-{
-	struct selection *s = a->selection;
-	int64_t first = INT64_MAX, last = INT64_MIN;
-
-	if (s->start != INT64_MIN && s->end != INT64_MAX)
-		return true;
-	for (int level = 0; level < LEVEL_COUNT; level++) {
-		struct library_file *files;
-		size_t count;
-
-		if ((s->levels & LEVEL_BIT(level)) == 0)
-			continue;
-		files = library_list(a->reading->library, (enum level)level, &count);
-		if (files == NULL)
-			return false;
-		for (size_t i = 0; i < count; i++) {
-			if (files[i].first != INT64_MIN && files[i].first < first)
-				first = files[i].first;
-			if (files[i].last != INT64_MIN && files[i].last > last)
-				last = files[i].last;
-			/* Its end is far from any time. */
-			if (files[i].last == INT64_MIN && files[i].first != INT64_MIN)
-				last = latest(last, files[i].first, files[i].modified);
-		}
-		free(files);
-	}
-	if (s->start == INT64_MIN)
-		s->start = first <= last ? first : 0;
-	if (s->end == INT64_MAX)
-		s->end = first <= last && last >= s->start ? last + 1 : s->start;
-	if (s->start > s->end)
-		s->start = s->end;
-	return true;
-}
-
-static void
-append_counts(struct hits *h)
-{
-	const struct selection *s = h->a.selection;
-	struct buf *out = &h->a.buf;
-	char start[CIVIL_ISO_SIZE];
-	bool first = true;
-
-	civil_iso(&h->a.selection->zone, s->start, start);
-	buf_printf(
-	    out, "{\"start\": \"%s\", \"width\": %" PRId64 ", \"counts\": {", start, h->width);
-	for (int level = 0; level < LEVEL_COUNT; level++) {
-		if ((s->levels & LEVEL_BIT(level)) == 0)
-			continue;
-		buf_printf(out, "%s\"%s\": [", first ? "" : ", ", level_name((enum level)level));
-		for (size_t i = 0; i < h->buckets; i++) {
-			if (i > 0)
-				buf_puts(out, ", ");
-			buf_put_number(out, h->counts[i][level]);
-		}
-		buf_putc(out, ']');
-		first = false;
-	}
-	buf_puts(out, "}, ");
-}
-
-/* The same for a peer, which has asked for this range and these levels: numbers only. */
+/* What was found so far, for a peer, which has asked for this range and these levels: numbers only.
+ */
 static void
 append_frame(struct hits *h)
 {
@@ -96,10 +22,10 @@ append_frame(struct hits *h)
 	for (int level = 0; level < LEVEL_COUNT; level++) {
 		if ((h->a.selection->levels & LEVEL_BIT(level)) == 0)
 			continue;
-		for (size_t i = 0; i < h->buckets; i++) {
+		for (size_t i = 0; i < h->found.buckets; i++) {
 			if (numbers.len > 0)
 				buf_putc(&numbers, ' ');
-			buf_put_number(&numbers, h->counts[i][level]);
+			buf_put_number(&numbers, h->found.counts[i][level]);
 		}
 	}
 	peer_frame_counts(&h->a.buf, h->a.scanned, h->a.of, numbers.len);
@@ -133,7 +59,7 @@ append_progress(struct hits *h)
 		append_frame(h);
 		return;
 	}
-	append_counts(h);
+	answering_hits_append(&h->a, &h->found);
 	buf_printf(
 	    &h->a.buf, "\"scanned\": %" PRIu64 ", \"of\": %" PRIu64 "}\n", h->a.scanned, h->a.of);
 }
@@ -160,62 +86,68 @@ send_counts(struct hits *h, struct tally *t)
 {
 	const bool framed = h->a.selection->framed;
 
-	if (framed)
-		answering_begin(&h->a, PEER_FRAME_TYPE, h->a.reading->peer_header);
-	else
-		answering_begin(&h->a, "application/x-ndjson", NULL);
 	if (framed) {
+		answering_begin(&h->a, PEER_FRAME_TYPE, h->a.reading->peer_header);
 		/* Who asked waits for all heads. */
 		append_frame(h);
 		answering_flush(&h->a);
+	} else {
+		answering_begin(&h->a, "application/x-ndjson", NULL);
 	}
 	if (t != NULL) {
 		count(h, t);
 		answering_given_up(&h->a, tally_given_up(t));
 	}
-	for (size_t i = 0; i < h->buckets; i++) {
-		for (int level = 0; level < LEVEL_COUNT; level++)
-			h->a.matched += h->counts[i][level];
-	}
+	h->a.matched = answering_hits_sum(&h->found);
 	if (framed) {
 		append_frame(h);
 		append_frame_end(h, t);
 	} else {
-		append_counts(h);
+		answering_hits_append(&h->a, &h->found);
 		answering_append_worth(&h->a);
 		buf_puts(&h->a.buf, "}\n");
 	}
 	answering_flush(&h->a);
 }
 
+/* What the files hold, where the selection leaves it open. False, with errno. */
+static bool
+find_range(struct answering *a)
+{
+	struct library_range range = LIBRARY_RANGE_EMPTY;
+
+	if (!answering_hits_is_open(a->selection))
+		return true;
+	if (!library_range(a->reading->library, a->selection->levels, &range))
+		return false;
+	answering_hits_range(a->selection, &range);
+	return true;
+}
+
 void
 answer_hits(const struct reading *r, struct selection *s, struct stream *out)
 {
-	struct hits h = {.buckets = s->buckets};
+	struct hits h;
 	struct walk_options options;
 	struct tally *t = NULL;
 	bool found = false;
 
 	answering_init(&h.a, r, s, out);
 	answering_shorten(&h.a);
-	h.counts = calloc(h.buckets, sizeof(*h.counts));
-	if (h.counts != NULL && find_range(&h.a)) {
-		uint64_t span = (uint64_t)s->end - (uint64_t)s->start;
-
-		h.width = span > 0 ? (int64_t)((span + h.buckets - 1) / h.buckets) : 1;
-		/* As many as reach the end. */
-		h.buckets = (size_t)((span + (uint64_t)h.width - 1) / (uint64_t)h.width);
-		options = answering_options(&h.a, false);
-		if (span > 0)
-			t = tally_new(s->levels, &options, h.width, h.counts);
-		found = t != NULL || span == 0;
+	if (answering_hits_new(&h.found, s) && find_range(&h.a)) {
+		found = true;
+		if (answering_hits_divide(&h.found, s)) {
+			options = answering_options(&h.a, false);
+			t = tally_new(s->levels, &options, h.found.width, h.found.counts);
+			found = t != NULL;
+		}
 	}
 	if (found)
 		send_counts(&h, t);
 	else
 		answering_refuse_walk(&h.a, WALK_NOT_OPENED);
 	tally_free(t);
-	free(h.counts);
+	answering_hits_free(&h.found);
 	h.a.matched = 0; /* they were counted, and not sent */
 	answering_end(&h.a);
 }

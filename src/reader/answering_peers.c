@@ -100,6 +100,7 @@ answering_peers_open(struct answering_peers *p, bool forward, uint64_t limit)
 	for (size_t i = 0; i < p->peers->count; i++) {
 		const struct cursor *from = answering_peers_from(p, i);
 		struct peers_asked asked = {.path = "/api/log/query",
+		    .wants = PEER_FRAME_ENTRY,
 		    .start = s->start,
 		    .end = s->end,
 		    .levels = s->levels,
@@ -127,8 +128,8 @@ answering_peers_open(struct answering_peers *p, bool forward, uint64_t limit)
 
 /* --- waiting --- */
 
-void
-answering_peers_wait(struct answering_peers *p)
+bool
+answering_peers_wait_for(struct answering_peers *p)
 {
 	struct pool_task *task = p->a.reading->task;
 
@@ -137,6 +138,8 @@ answering_peers_wait(struct answering_peers *p)
 	peer_http_wait(p->group, NULL, 0, WAIT_MS);
 	if (task != NULL)
 		pool_resume(task);
+	p->a.lost = p->a.lost || stream_gone(p->a.out);
+	return !p->a.lost;
 }
 
 void
@@ -181,11 +184,9 @@ answering_peers_await(struct answering_peers *p)
 		}
 		if (there)
 			return true;
-		answering_peers_wait(p);
-		p->a.lost = stream_gone(p->a.out);
 		if (clock_monotonic_ns() >= p->a.deadline)
 			peers_merge_miss_late(p->merge);
-	} while (!p->a.lost);
+	} while (answering_peers_wait_for(p));
 	return false;
 }
 
@@ -213,8 +214,7 @@ answering_peers_goes_on(struct answering_peers *p, enum peers_merge_result resul
 		/* What was found is not held back meanwhile. */
 		if (!answering_goes_on(&p->a, WALK_MORE))
 			return false;
-		answering_peers_wait(p);
-		return true;
+		return answering_peers_wait_for(p);
 	case PEERS_MERGE_END: break;
 	case PEERS_MERGE_DEADLINE: snprintf(p->a.why, sizeof(p->a.why), "deadline"); break;
 	case PEERS_MERGE_FAILED: answering_failed(&p->a); break;
@@ -242,8 +242,8 @@ answering_peers_entry(struct answering_peers *p, const struct peers_entry *e)
 	return shown;
 }
 
-static void
-append_missing(struct answering_peers *p)
+void
+answering_peers_append_missing(struct answering_peers *p)
 {
 	const char *before = ", \"missing\": [";
 	const char *why;
@@ -276,7 +276,7 @@ answering_peers_append_worth(struct answering_peers *p)
 	if (missing && p->a.why[0] == '\0')
 		snprintf(p->a.why, sizeof(p->a.why), "missing");
 	answering_append_worth(&p->a);
-	append_missing(p);
+	answering_peers_append_missing(p);
 }
 
 /* --- answers without a last line --- */

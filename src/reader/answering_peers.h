@@ -39,11 +39,14 @@ void answering_peers_refuse(struct answering_peers *p, size_t server, const char
 /* Whether to go on after a step that gave no entry: waits for peers, if it has to. */
 bool answering_peers_goes_on(struct answering_peers *p, enum peers_merge_result result);
 
-/* Waits for the group, for a moment, without a turn. */
-void answering_peers_wait(struct answering_peers *p);
+/* Waits for the group, for a moment, without a turn. False: the client has gone. */
+bool answering_peers_wait_for(struct answering_peers *p);
 
 /* An entry, to be shown with its server. */
 struct entry_shown answering_peers_entry(struct answering_peers *p, const struct peers_entry *e);
+
+/* Appends `, "missing": [...]` where somebody is. */
+void answering_peers_append_missing(struct answering_peers *p);
 
 /* What the last line says, with those who are missing. */
 void answering_peers_append_worth(struct answering_peers *p);

@@ -43,6 +43,9 @@ answer answer_messages; /* a day of a level, JSON, as the seed's newest server h
 /* The same over this server and its peers, where there are some and they are not left out; raw and
  * messages do so by themselves. */
 answer answer_peers_query;
+answer answer_peers_context;
+answer answer_peers_hits;
+answer answer_peers_files;
 
 /* Entries that a query gives where it names no limit. */
 #define ANSWER_LIMIT_DEFAULT 100

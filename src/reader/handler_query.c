@@ -13,9 +13,9 @@ static const struct {
 } ways[] = {
     {answer_query, answer_framed, answer_peers_query},
     {answer_raw, answer_framed, answer_raw},
-    {answer_context, answer_framed_context, answer_context},
-    {answer_hits, answer_hits, answer_hits},
-    {answer_files, answer_files, answer_files},
+    {answer_context, answer_framed_context, answer_peers_context},
+    {answer_hits, answer_hits, answer_peers_hits},
+    {answer_files, answer_files, answer_peers_files},
 };
 
 static void

@@ -38,4 +38,19 @@ void library_free(struct library *l);
  * NULL). Their first and last times are read. */
 struct library_file *library_list(struct library *l, enum level level, size_t *count);
 
+/* The times that files hold, first and last. */
+struct library_range {
+	int64_t first, last; /* milliseconds since the epoch */
+};
+
+#define LIBRARY_RANGE_EMPTY                                                                        \
+	{                                                                                          \
+		INT64_MAX, INT64_MIN                                                               \
+	}
+
+/* Widens it by a file. */
+void library_range_add(struct library_range *range, const struct library_file *file);
+/* By all files of these levels (a LEVEL_BIT each); false, with errno. */
+bool library_range(struct library *l, unsigned levels, struct library_range *range);
+
 #endif

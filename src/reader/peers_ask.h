@@ -2,14 +2,16 @@
 #ifndef PBU_PEERS_ASK_H
 #define PBU_PEERS_ASK_H
 
+#include "reader/peer_frame.h"
 #include "reader/peers.h"
 
 struct peers_asked {
-	const char *path;   /* "/api/log/query" */
-	int64_t start, end; /* as in a selection */
-	unsigned levels;    /* a LEVEL_BIT each */
-	const char *q;	    /* NULL: everything */
-	uint64_t limit;	    /* of entries; UINT64_MAX: none */
+	const char *path;	    /* "/api/log/query" */
+	enum peer_frame_kind wants; /* ENTRY, COUNTS or FILE: no other of these may come */
+	int64_t start, end;	    /* as in a selection */
+	unsigned levels;	    /* a LEVEL_BIT each */
+	const char *q;		    /* NULL: everything */
+	uint64_t limit;		    /* of entries; UINT64_MAX: none */
 	bool forward;
 	bool has_cursor;
 	struct cursor cursor;

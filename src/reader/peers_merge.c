@@ -103,13 +103,7 @@ fill_peer(struct peers_merge *m, size_t server)
 	struct source *s = &m->source[server];
 
 	switch (peers_stream_next(s->stream)) {
-	case PEERS_FRAME:
-		if (peers_stream_frame(s->stream)->kind != PEER_FRAME_ENTRY) {
-			peers_merge_miss(m, server, "sends what no reader would");
-			break;
-		}
-		s->waiting = true;
-		return PEERS_MERGE_ENTRY;
+	case PEERS_FRAME: s->waiting = true; return PEERS_MERGE_ENTRY;
 	case PEERS_MORE: return PEERS_MERGE_WAITS;
 	case PEERS_END:
 		s->ended = true;

@@ -156,6 +156,8 @@ take_frame(struct peers_stream *s)
 {
 	const struct peer_frame *f = &s->frame;
 
+	if (f->has_payload && f->kind != s->asked.wants)
+		return fail(s, "sends what no reader would: something else than was asked for");
 	switch (f->kind) {
 	case PEER_FRAME_BEGIN:
 		if (s->begun)
@@ -172,8 +174,11 @@ take_frame(struct peers_stream *s)
 		s->entries++;
 		return PEERS_FRAME;
 	case PEER_FRAME_PROGRESS: break;
-	case PEER_FRAME_COUNTS:
-	case PEER_FRAME_FILE: return PEERS_FRAME;
+	case PEER_FRAME_COUNTS: return PEERS_FRAME;
+	case PEER_FRAME_FILE:
+		if ((s->asked.levels & LEVEL_BIT(f->level)) == 0)
+			return fail(s, "sends files that were not asked for");
+		return PEERS_FRAME;
 	case PEER_FRAME_END:
 		s->ended = true;
 		if (f->how == PEER_FRAME_FAILED)

@@ -71,7 +71,53 @@ def same_raw(case: Case, r: random.Random, folders: Folders, s: Selection) -> No
     assert answer.content == b"".join(e.entry.text + b"\n" for e in expected), f"raw {s.parameters()}"
 
 
-SAME = [same_query, same_query, same_pages, same_raw]
+def same_context(case: Case, r: random.Random, folders: Folders, s: Selection) -> None:
+    # One that both directions see.
+    s = Selection([r.choice(LEVELS)], forward=r.random() < 0.5)
+    others = {(e.server, e.entry.inode, e.entry.offset) for e in folders.selected(replace(s, forward=not s.forward))}
+    found = [e for e in folders.selected(s) if (e.server, e.entry.inode, e.entry.offset) in others]
+    if not found:
+        return
+    at = r.choice(found)
+    answer, _ = case.query(**replace(s, limit=100_000).parameters())
+    cursor = next(a["cursor"] for a, e in zip(answer, folders.selected(s), strict=True) if e == at)
+    before, after = r.randrange(12), r.randrange(12)
+    *got, end = case.lines("/api/log/context", cursor=cursor, before=before, after=after)
+    expected = [*folders.neighbours(at, False)[:before][::-1], at, *folders.neighbours(at, True)[:after]]
+    what = f"context {cursor} {before} {after}"
+    assert end["complete"] is True, what
+    assert [e.get("here", False) for e in got] == [e == at for e in expected], what
+    compare(case.zone, got, expected, what)
+
+
+def same_hits(case: Case, r: random.Random, folders: Folders, s: Selection) -> None:
+    s = replace(s, limit=None, forward=False)
+    buckets = r.choice([1, 7, 60, 1000])
+    parameters = s.parameters()
+    del parameters["direction"]
+    end = case.lines("/api/log/hits", buckets=buckets, **parameters)[-1]
+    what = f"hits {parameters} {buckets}"
+    assert end["complete"] is True, what
+    if s.start is None or s.end is None or s.start == s.end:
+        # What the files hold is the server's to say: all entries of times that are in order are within.
+        return
+    width = -(-(s.end - s.start) // buckets)
+    assert end["width"] == width, what
+    count = -(-(s.end - s.start) // width)
+    assert end["counts"] == folders.hits(s, s.start, width, count), what
+    assert end["matched"] == sum(sum(n) for n in end["counts"].values()), what
+
+
+def same_files(case: Case, r: random.Random, folders: Folders, s: Selection) -> None:
+    """Of each server what it says itself."""
+    get = case.server.session.get
+    files = get(case.server.url + "/api/log/files", params={"level": ",".join(s.levels)}, timeout=60).json()
+    each = [{**f, "server": name} for name in folders.folders
+            for f in get(f"http://{name}/api/log/files", params={"level": ",".join(s.levels), "peers": 0}, timeout=60).json()["files"]]
+    assert files == {"files": each}
+
+
+SAME = [same_context, same_context, same_hits, same_hits, same_files, same_query, same_query, same_pages, same_raw]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda c: f"{c[0]}-{c[1]}-{c[2]}")
