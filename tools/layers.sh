@@ -5,7 +5,7 @@ cd "${1:-${srcdir:-.}/src}" || exit 2
 
 wrong=$(
 	grep -n '^#include "' -- */*.[ch] | grep -v '"config.h"' | tr '/:"' '   ' | awk '
-		BEGIN { split("base json python record files web kafka server", layers); for (i in layers) rank[layers[i]] = i; rank["reader"] = rank["server"] }
+		BEGIN { split("base json python record files web kafka server", layers); for (i in layers) rank[layers[i]] = i; rank["reader"] = rank["writer"] = rank["server"] }
 		# files, web and kafka stand side by side on base.
 		function may(from, to) { return from == to || to == "base" || (from !~ /^(files|web|kafka)$/ && to in rank && rank[to] < rank[from]) }
 		# The reader takes no more of the files than how they are named, and how much of one is there for good.

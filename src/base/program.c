@@ -27,25 +27,32 @@ static void
 put_help(const struct program *p, struct buf *text)
 {
 	buf_printf(text,
-	    "Usage: %s [--socket PATH] [--check]\n"
+	    "Usage: %s%s [--check]\n"
 	    "\n"
 	    "%s"
-	    "\n"
-	    "  -s, --socket PATH  listen on a unix socket of its own (mode 0660); without it,\n"
-	    "                     descriptor 0 is the listening socket (spawn-fcgi, systemd)\n"
+	    "\n",
+	    p->name, p->without_socket ? "" : " [--socket PATH]", p->purpose);
+	if (!p->without_socket)
+		buf_puts(text, "  -s, --socket PATH  listen on a unix socket of its own (mode "
+			       "0660); without it,\n"
+			       "                     descriptor 0 is the listening socket "
+			       "(spawn-fcgi, systemd)\n");
+	buf_puts(text,
 	    "  -c, --check        print the settings and every mistake in them, and exit\n"
 	    "  -h, --help         print this\n"
 	    "  -V, --version      print the version\n"
 	    "\n"
-	    "Settings are environment variables:\n",
-	    p->name, p->purpose);
+	    "Settings are environment variables:\n");
 	for (size_t i = 0; i < p->count; i++)
 		setting_help(p->settings[i].group, text);
 	buf_puts(text,
-	    "\n"
-	    "SIGTERM and SIGINT end it after the requests under way; SIGHUP reopens the files\n"
-	    "and looks whether the tokens have changed.\n"
-	    "Exit status: 0; 1: an error; 2: a wrong setting.\n");
+	    p->without_socket
+		? "\nSIGTERM and SIGINT end it after what it has read; SIGHUP reopens the files.\n"
+		: "\n"
+		  "SIGTERM and SIGINT end it after the requests under way; SIGHUP reopens the "
+		  "files\n"
+		  "and looks whether the tokens have changed.\n");
+	buf_puts(text, "Exit status: 0; 1: an error; 2: a wrong setting.\n");
 }
 
 static int
@@ -119,7 +126,8 @@ program_begin(
 	*socket_path = NULL;
 	/* There are no threads yet that getopt_long() could disturb. */
 	// NOLINTNEXTLINE(concurrency-mt-unsafe)
-	while ((c = getopt_long(argc, argv, "s:chV", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, p->without_socket ? "chV" : "s:chV",
+		    options + p->without_socket, NULL)) != -1) {
 		switch (c) {
 		case 's': *socket_path = optarg; break;
 		case 'c': check = true; break;

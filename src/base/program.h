@@ -19,14 +19,15 @@ struct program {
 	const char *name;
 	const char *purpose; /* what it does, as --help says it: whole lines */
 	const struct program_settings *settings;
-	size_t count; /* of settings: in the order of reading, of --check and of --help */
+	size_t count;	     /* of settings: in the order of reading, of --check and of --help */
+	bool without_socket; /* nobody connects to it, and it has no tokens */
 };
 
 /*
  * Reads the arguments, and the settings into their struct; the strings are the environment's and
  * argv's own. Reports every mistake in them on stderr. -1: the program is to run, on the socket at
- * *socket_path (NULL: descriptor 0). Else the status to exit with. Main thread, before any other is
- * started.
+ * *socket_path (NULL: descriptor 0; or it has none). Else the status to exit with. Main thread,
+ * before any other is started.
  */
 int program_begin(
     const struct program *p, int argc, char **argv, void *settings, const char **socket_path);

@@ -207,3 +207,17 @@ append_group(struct logs *l, struct ticket *const tickets[], size_t n, int64_t n
 	}
 	metrics_observe_group(l->common.metrics, n);
 }
+
+bool
+append_entries(struct logs *l, const struct entries *entries)
+{
+	struct ticket ticket = {.entries = entries};
+	struct batch b;
+
+	b.ticket[0] = &ticket;
+	b.n = 1;
+	if (!write_whole(l, &b))
+		return false;
+	count(l, entries);
+	return true;
+}

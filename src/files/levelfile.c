@@ -356,7 +356,8 @@ levelfile_commit(struct levelfile *lf)
 		retire(lf, &first);
 		lf->rolled = true;
 	}
-	logfile_commit(&lf->file);
+	if (!lf->common->keeps_back)
+		logfile_commit(&lf->file);
 	if (lf->bad && lf->file.pending > 0) {
 		lf->bad = false;
 		health_good(&lf->common->health, LEVEL_BIT(lf->level));

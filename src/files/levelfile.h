@@ -35,6 +35,7 @@ struct levelfile_common {
 	struct period period;
 	bool names_dirty;	/* names to be synced: levelfile_names_changed() */
 	bool sync_failed;	/* with SYNC_ALWAYS, since logs_take_time() */
+	bool keeps_back;	/* readers are shown nothing before logs_show() */
 	struct syncset retired; /* files that are no level's any more, still to be synced */
 	struct syncset_report sync;
 	struct health health;

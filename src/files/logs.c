@@ -89,8 +89,8 @@ probe_folder(const struct folder *f, struct health *h)
 }
 
 bool
-logs_open(struct logs *l, const struct logs_settings *settings, struct metrics *m, int64_t now,
-    char *error, size_t size)
+logs_open_folder(struct logs *l, const struct logs_settings *settings, struct metrics *m,
+    int64_t now, char *error, size_t size)
 {
 	*l = (struct logs){.inherited = settings->sync != SYNC_NO,
 	    .common = {.settings = *settings,
@@ -103,10 +103,14 @@ logs_open(struct logs *l, const struct logs_settings *settings, struct metrics *
 	if (!folder_open(&l->common.folder, settings->folder, error, size))
 		return false;
 	health_init(&l->common.health);
-	if (!open_levels(l, error, size)) {
-		logs_close(l);
+	return true;
+}
+
+bool
+logs_open_files(struct logs *l, char *error, size_t size)
+{
+	if (!open_levels(l, error, size))
 		return false;
-	}
 	for (enum level i = 0; i < LEVEL_COUNT; i++) {
 		if (!is_enabled(l, i))
 			continue;
@@ -117,6 +121,26 @@ logs_open(struct logs *l, const struct logs_settings *settings, struct metrics *
 	/* Whoever starts it is told of a full disk at once. */
 	probe_folder(&l->common.folder, &l->common.health);
 	return true;
+}
+
+bool
+logs_open(struct logs *l, const struct logs_settings *settings, struct metrics *m, int64_t now,
+    char *error, size_t size)
+{
+	if (!logs_open_folder(l, settings, m, now, error, size))
+		return false;
+	if (!logs_open_files(l, error, size)) {
+		logs_close(l);
+		return false;
+	}
+	return true;
+}
+
+void
+logs_show(struct logs *l)
+{
+	for (enum level i = 0; i < LEVEL_COUNT; i++)
+		logfile_commit(&l->level[i].file);
 }
 
 static void

@@ -44,8 +44,18 @@ enum logs_time {
 bool logs_open(struct logs *l, const struct logs_settings *settings, struct metrics *m, int64_t now,
     char *error, size_t size);
 
+/* The same in two steps, for who has something to do to the files between: the folder is open and
+ * locked, then its files are. Once the first has succeeded, logs_close() is due. */
+bool logs_open_folder(struct logs *l, const struct logs_settings *settings, struct metrics *m,
+    int64_t now, char *error, size_t size);
+bool logs_open_files(struct logs *l, char *error, size_t size);
+
 /* Syncs (unless SYNC_NO) and closes. */
 void logs_close(struct logs *l);
+
+/* Where common.keeps_back was set before the files were opened: what was appended is there for good,
+ * and readers are shown it. */
+void logs_show(struct logs *l);
 
 /* Takes the clock: once for each group, and each tick. */
 enum logs_time logs_take_time(struct logs *l, int64_t now);

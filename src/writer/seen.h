@@ -1,0 +1,77 @@
+/*
+ * What was written already, by the batch of a message and its index in that: a request that a
+ * client sends again, because it got no answer, is not written again, also where only a part of it
+ * had got into the topic before.
+ *
+ * A batch is named "<id>-<number>", by an Idempotency-Key or by the server that took it: the id is
+ * one client's, which counts its requests. A batch lies in several partitions, each of which has
+ * some of its indexes, in any order: they are kept for each client and partition, as ranges, of the
+ * greatest numbers. All of it is bounded; what was not heard of longest is forgotten. What is not
+ * known to be written is written: twice is better than never.
+ *
+ * For one thread.
+ */
+#ifndef PBU_SEEN_H
+#define PBU_SEEN_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Characters of an id. */
+#define SEEN_ID_MAX 64
+
+/* Clients, counted once for each partition that they have messages in. */
+#define SEEN_CLIENTS 10000
+
+/* Of each the greatest numbers, and ranges of indexes, of all of these together and of all clients:
+ * the checkpoint holds all of it. */
+#define SEEN_NUMBERS   64
+#define SEEN_RANGES    512
+#define SEEN_RANGES_OF 100000
+
+struct seen_key {
+	int32_t partition;
+	const char *id; /* not terminated */
+	size_t len;
+	uint64_t number;
+	uint32_t index;
+};
+
+struct seen;
+
+/* NULL when memory ran out. */
+struct seen *seen_new(void);
+void seen_free(struct seen *s);
+
+/* Takes the text of a batch and that of an index, both decimal at the end, apart. False: it is no
+ * key. */
+bool seen_parse(
+    const char *batch, size_t batch_len, const char *index, size_t index_len, struct seen_key *key);
+
+/* Whether the message was noted. */
+bool seen_known(struct seen *s, const struct seen_key *key);
+
+/* Notes that the message is written. False: it was noted before. */
+bool seen_note(struct seen *s, const struct seen_key *key);
+
+/* Notes all of `fresh`, of which nothing was noted, and empties that. */
+void seen_merge(struct seen *s, struct seen *fresh);
+
+/* Forgets all of a partition, or all. */
+void seen_forget(struct seen *s, int32_t partition);
+void seen_clear(struct seen *s);
+
+/* How many clients are known. */
+size_t seen_count(const struct seen *s);
+
+/* Appends all of it as an array of JSON, [partition, id, "17:0-999 18:0,5-7"] each, those heard of
+ * last at the end. */
+void seen_write(const struct seen *s, struct buf *out);
+
+/* Takes one of these back, in their order. False: it is none. */
+bool seen_read(struct seen *s, int32_t partition, const char *id, size_t len, const char *ranges);
+
+#endif
