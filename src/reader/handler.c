@@ -118,7 +118,8 @@ show_metrics(struct handler_thread *t, struct handler_job *job, const struct htt
 	(void)q;
 	r->status = STATUS_200;
 	r->content_type = METRICS_TYPE;
-	reader_metrics_write(t->handler->reading.metrics, t->handler->metrics, &r->body);
+	reader_metrics_write(
+	    t->handler->reading.metrics, t->handler->metrics, t->handler->reading.peers, &r->body);
 	return APP_ANSWER;
 }
 

@@ -15,11 +15,14 @@
 struct reader_handler {
 	const char *folder; /* LOG_FOLDER */
 	struct access access;
-	struct reading reading;	 /* what queries read from */
-	struct pool *queries;	 /* where they do */
-	struct pool *downloads;	 /* the same for those that take as long as their client does */
-	struct tail *tail;	 /* for those who follow */
-	struct metrics *metrics; /* web's; the reader's own are the reading's */
+	struct reading reading; /* what queries read from */
+	struct pool *queries;	/* where they do */
+	struct pool *downloads; /* the same for those that take as long as their client does */
+	/* Both for what peers ask, as far as this one asks any, too: who waits for a peer must not
+	 * keep its questions waiting. NULL: the others are for all. */
+	struct pool *asked_queries, *asked_downloads;
+	struct tail *tail;			 /* for those who follow */
+	struct metrics *metrics;		 /* web's; the reader's own are the reading's */
 	struct diag_limit refused[STATUS_COUNT]; /* by status_index() */
 };
 

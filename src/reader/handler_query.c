@@ -116,10 +116,18 @@ query_done(struct pool_task *task, bool ran)
 		refuse_query(job_of_task(task), "the reader is busy; try again");
 }
 
+static struct pool *
+pool_of(const struct reader_handler *h, const struct handler_job *job)
+{
+	if (job->along || h->asked_queries == NULL)
+		return job->download ? h->downloads : h->queries;
+	return job->download ? h->asked_downloads : h->asked_queries;
+}
+
 static void
 begin_query(struct reader_handler *h, struct handler_job *job)
 {
-	struct pool *pool = job->download ? h->downloads : h->queries;
+	struct pool *pool = pool_of(h, job);
 	const int64_t patience = h->reading.timeout * CLOCK_NS_PER_SECOND;
 
 	job->task = (struct pool_task){.deadline = clock_monotonic_ns() + patience,

@@ -7,6 +7,7 @@
 #include "base/zone.h"
 #include "config.h"
 #include "reader/handler.h"
+#include "reader/peer_head.h"
 #include "reader/session.h"
 #include "reader/settings.h"
 #include "web/auth.h"
@@ -130,6 +131,27 @@ open_tokens(const struct setting_group *group, struct auth_settings *settings, c
 	return auth;
 }
 
+/* False, with the reason in words; those that were started are to be stopped either way. */
+static bool
+start_pools(struct reader_handler *h, char *error, size_t size)
+{
+	const bool asks = h->reading.peers != NULL;
+
+	h->queries = pool_start(QUERY_THREADS, QUERIES_AT_WORK, QUERIES_WAITING, error, size);
+	if (h->queries == NULL)
+		return false;
+	h->downloads =
+	    pool_start(DOWNLOAD_THREADS, DOWNLOADS_AT_WORK, DOWNLOADS_WAITING, error, size);
+	if (h->downloads == NULL || !asks)
+		return h->downloads != NULL;
+	h->asked_queries = pool_start(QUERY_THREADS, QUERIES_AT_WORK, QUERIES_WAITING, error, size);
+	if (h->asked_queries == NULL)
+		return false;
+	h->asked_downloads =
+	    pool_start(DOWNLOAD_THREADS, DOWNLOADS_AT_WORK, DOWNLOADS_WAITING, error, size);
+	return h->asked_downloads != NULL;
+}
+
 static int
 serve(struct reader_settings *s, const struct entry_parser *parser, const char *socket_path)
 {
@@ -175,18 +197,13 @@ serve(struct reader_settings *s, const struct entry_parser *parser, const char *
 	setting_forget(&peers_settings_group, &s->peers);
 	if (error[0] != '\0')
 		goto no_access;
-	snprintf(peer_header, sizeof(peer_header), PEER_HTTP_HEADER ": %d %s\r\n",
-	    PEER_HTTP_VERSION, h.reading.peers != NULL ? h.reading.peers->word : "-");
+	snprintf(peer_header, sizeof(peer_header), PEER_HEAD_NAME ": %d %s\r\n", PEER_HEAD_VERSION,
+	    h.reading.peers != NULL ? h.reading.peers->word : "-");
 	if (listener_open(&listener, socket_path, error, sizeof(error)) < 0)
 		goto no_access;
 	confine(CONFINE_READS | (h.reading.peers != NULL ? CONFINE_CONNECTS : 0));
 	app = reader_app(&h);
-	h.queries =
-	    pool_start(QUERY_THREADS, QUERIES_AT_WORK, QUERIES_WAITING, error, sizeof(error));
-	if (h.queries != NULL)
-		h.downloads = pool_start(
-		    DOWNLOAD_THREADS, DOWNLOADS_AT_WORK, DOWNLOADS_WAITING, error, sizeof(error));
-	if (h.downloads != NULL)
+	if (start_pools(&h, error, sizeof(error)))
 		h.tail =
 		    tail_start(&h.reading, s->folder, &tail_usual_limits, error, sizeof(error));
 	if (h.tail != NULL)
@@ -200,6 +217,8 @@ serve(struct reader_settings *s, const struct entry_parser *parser, const char *
 		tail_stop(h.tail);
 	pool_stop(h.queries);
 	pool_stop(h.downloads);
+	pool_stop(h.asked_queries);
+	pool_stop(h.asked_downloads);
 	listener_close(&listener);
 no_access:
 	peers_free(h.reading.peers);

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/metrics.h"
+#include "reader/peers.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -29,8 +30,9 @@ struct reader_metrics {
 #undef READER_METRICS_MEMBER
 };
 
-/* Appends all of it, and of web's own what a reader has. */
-void reader_metrics_write(
-    const struct reader_metrics *m, const struct metrics *web, struct buf *out);
+/* Appends all of it, of web's own what a reader has, and of its peers (NULL: there are none) what
+ * each was asked. */
+void reader_metrics_write(const struct reader_metrics *m, const struct metrics *web,
+    const struct peers *peers, struct buf *out);
 
 #endif

@@ -3,8 +3,8 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/diag.h"
+#include "reader/peer_head.h"
 
-#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
@@ -12,11 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/queue.h>
-
-/* Bytes of a head, all its lines, at most. */
-#define HEAD_MAX ((size_t)32 * 1024)
 
 /* What calls may take beyond PEER_HTTP_BUFFER, all together. */
 #define EXTRA_MAX ((size_t)128 * 1024 * 1024)
@@ -54,6 +50,7 @@ struct peer_http_call {
 	bool added; /* to the group's multi */
 	struct curl_slist *headers;
 	char *content_type; /* that is expected, or NULL */
+	struct peer_head head;
 	enum peer_http_state state;
 	int status;
 	struct buf bytes;
@@ -61,8 +58,6 @@ struct peer_http_call {
 	size_t allowed; /* that may wait */
 	size_t extra;	/* of that, what counts in the sum of all */
 	bool paused;
-	size_t head; /* bytes so far */
-	bool is_reader, is_type;
 	int64_t heard; /* when something came last, likewise, without the time between two waits */
 	char why[160];
 };
@@ -189,85 +184,6 @@ fail(struct peer_http_call *call, const char *why)
 	call->state = PEER_HTTP_FAILED;
 }
 
-/* The value of a header line, if it is of that name; its length goes to *len. */
-static const char *
-value_of(const char *line, size_t line_len, const char *name, size_t *len)
-{
-	size_t n = strlen(name);
-	const char *value, *end = line + line_len;
-
-	if (line_len <= n || strncasecmp(line, name, n) != 0 || line[n] != ':')
-		return NULL;
-	for (value = line + n + 1; value < end && (*value == ' ' || *value == '\t'); value++)
-		;
-	while (end > value && isspace((unsigned char)end[-1]))
-		end--;
-	*len = (size_t)(end - value);
-	return value;
-}
-
-/* What a reader says of itself: its version, and its process' word. */
-static void
-read_version(struct peer_http_call *call, const char *value, size_t len)
-{
-	const char *self = call->group->http->self;
-	const size_t word = strlen(self);
-	int64_t version = 0;
-	size_t i;
-
-	for (i = 0; i < len && i < 9 && isdigit((unsigned char)value[i]); i++)
-		version = version * 10 + (value[i] - '0');
-	if (i == 0 || (i < len && value[i] != ' ') || version != PEER_HTTP_VERSION) {
-		snprintf(call->why, sizeof(call->why),
-		    "speaks another version (%lld, and this reader %d)", (long long)version,
-		    PEER_HTTP_VERSION);
-		return;
-	}
-	if (word > 0 && len - i == word + 1 && memcmp(value + i + 1, self, word) == 0)
-		fail(call, "is this server itself: READ_NAME should be as it is called there");
-	call->is_reader = true;
-}
-
-static void
-read_header(struct peer_http_call *call, const char *line, size_t line_len)
-{
-	size_t len;
-	const char *value;
-
-	if ((value = value_of(line, line_len, PEER_HTTP_HEADER, &len)) != NULL)
-		read_version(call, value, len);
-	value = value_of(line, line_len, "Content-Encoding", &len);
-	if (value != NULL &&
-	    (len != strlen("identity") || strncasecmp(value, "identity", len) != 0))
-		fail(call, "packs its answer, unasked");
-	value = value_of(line, line_len, "Content-Type", &len);
-	if (value != NULL && call->content_type != NULL) {
-		const char *parameters = memchr(value, ';', len);
-
-		if (parameters != NULL)
-			len = (size_t)(parameters - value);
-		while (len > 0 && value[len - 1] == ' ')
-			len--;
-		call->is_type = len == strlen(call->content_type) &&
-				strncasecmp(value, call->content_type, len) == 0;
-	}
-}
-
-static const char *
-words_of_status(int status)
-{
-	switch (status) {
-	case 401:
-	case 403: return ": READ_PEERS_TOKEN is none of its tokens for reading";
-	case 404: return ": it has no reader there, or an older one";
-	case 429:
-	case 503: return ": it is busy";
-	case 502:
-	case 504: return ": its reader does not answer";
-	default: return status >= 300 && status < 400 ? ": no redirect is followed" : "";
-	}
-}
-
 /* The head is whole. */
 static void
 check_head(struct peer_http_call *call)
@@ -275,23 +191,12 @@ check_head(struct peer_http_call *call)
 	long status = 0;
 
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (status < 200) {
-		/* Another head follows. */
-		call->is_reader = call->is_type = false;
-		call->why[0] = '\0';
+	if (!peer_head_end(&call->head, (int)status))
 		return;
-	}
 	call->status = (int)status;
-	if (status != 200) {
-		call->why[0] = '\0';
-		snprintf(call->why, sizeof(call->why), "answered %d%s", call->status,
-		    words_of_status(call->status));
-	} else if (call->why[0] == '\0' && !call->is_reader) {
-		fail(call, "is no reader, or an older one");
-	} else if (call->why[0] == '\0' && call->content_type != NULL && !call->is_type) {
-		fail(call, "answers with something of another type");
-	}
-	call->state = call->why[0] == '\0' ? PEER_HTTP_FLOWS : PEER_HTTP_FAILED;
+	call->state = PEER_HTTP_FLOWS;
+	if (call->head.why[0] != '\0')
+		fail(call, call->head.why);
 }
 
 /* Of libcurl: a line of a head. Anything but its length ends the call. */
@@ -302,17 +207,12 @@ take_header(char *line, size_t size, size_t n, void *context)
 
 	(void)size; /* 1 */
 	call->heard = clock_monotonic_ns();
-	call->head += n;
-	if (call->head > HEAD_MAX) {
+	if (!peer_head_line(&call->head, line, n)) {
 		fail(call, "answers with a head that is too large");
 		return 0;
 	}
 	/* Trailers come when the head is known to be good. */
-	if (call->state != PEER_HTTP_ASKED)
-		return call->state == PEER_HTTP_FLOWS ? n : 0;
-	if (n > 2 || (n > 0 && line[0] != '\r' && line[0] != '\n'))
-		read_header(call, line, n);
-	else
+	if (call->state == PEER_HTTP_ASKED && (n == 0 || line[0] == '\r' || line[0] == '\n'))
 		check_head(call);
 	return call->state == PEER_HTTP_FAILED ? 0 : n;
 }
@@ -577,6 +477,7 @@ peer_http_get(struct peer_http_group *g, const struct peer_http_ask *ask)
 	call->heard = g->left;
 	call->easy = curl_easy_init();
 	call->content_type = ask->content_type != NULL ? strdup(ask->content_type) : NULL;
+	call->head = (struct peer_head){.type = call->content_type, .self = g->http->self};
 	if (call->easy == NULL || (ask->content_type != NULL && call->content_type == NULL) ||
 	    !set_request(call, ask) || curl_multi_add_handle(g->multi, call->easy) != CURLM_OK) {
 		peer_http_close(call);

@@ -4,8 +4,8 @@
  *
  * A peer is trusted with nothing but its own entries. No redirect is followed, no proxy and no
  * .netrc is looked for, and nothing but http and https is spoken; an answer counts only where its
- * status is 200, it says that it comes from a reader of this version (PEER_HTTP_VERSION), and is
- * not packed. Heads are bounded, and of a body no more is in memory than what the call allows: the
+ * status is 200, it says that it comes from a reader of this version (peer_head.h), and is not
+ * packed. Heads are bounded, and of a body no more is in memory than what the call allows: the
  * peer is made to wait for who takes it. One that sends nothing for `patience` while something is
  * wanted of it has failed. What its bytes mean is the caller's to check.
  *
@@ -18,11 +18,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* In every answer of the query API: which version of it a reader speaks with its peers, and a
- * random word of its process, by which one finds out that it asks itself. */
-#define PEER_HTTP_VERSION 1
-#define PEER_HTTP_HEADER  "X-PBU-Log-Reader"
 
 struct peer_http_settings {
 	const char *token; /* sent as `Authorization: <token>`; NULL: none */
@@ -52,8 +47,8 @@ void peer_http_group_free(struct peer_http_group *g);
 /*
  * Waits until something has come for a call (bytes, a head, its end or failure), or one of `others`
  * reports (their revents are set; POLLIN and POLLOUT only), or `ms` milliseconds have passed; with
- * 0 it only does what can be done at once. Nothing comes for a call but in here, and it changes no
- * call's bytes that were seen before. Interrupted by nothing else.
+ * 0 it only does what can be done at once. Nothing comes for a call but in here, and as room is
+ * made for it (peer_http_take(), peer_http_allow()).
  */
 void peer_http_wait(struct peer_http_group *g, struct pollfd *others, unsigned count, int ms);
 
