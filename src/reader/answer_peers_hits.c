@@ -52,13 +52,15 @@ ask_all(struct hits *h, const char *path, enum peer_frame_kind wants)
 	}
 }
 
-/* One fails: it is missing, and its stream goes. */
+/* One fails: it is missing with all that it has counted, and its stream goes. */
 static void
 miss(struct hits *h, size_t server, const char *why)
 {
 	peers_merge_miss(h->p.merge, server, why);
 	peers_stream_free(h->each[server].stream);
+	free(h->each[server].counts);
 	h->each[server].stream = NULL;
+	h->each[server].counts = NULL;
 }
 
 /* Waits for the files of each peer, and adds their range. False: it was refused, or the client has

@@ -43,8 +43,11 @@ name_of(const char *url, size_t len, char name[NAME_MAX_LEN])
 		end = len;
 	if (end == scheme || url[scheme] == ':' || end - scheme >= NAME_MAX_LEN)
 		return false;
-	for (size_t i = scheme; i < end; i++)
+	for (size_t i = scheme; i < end; i++) {
+		if (!isalnum((unsigned char)url[i]) && strchr("-._:[]", url[i]) == NULL)
+			return false;
 		*name++ = (char)tolower((unsigned char)url[i]);
+	}
 	*name = '\0';
 	return true;
 }
@@ -83,74 +86,6 @@ own_name(const struct peers_settings *s, char name[NAME_MAX_LEN])
 	for (i = 0; name[i] != '\0'; i++)
 		name[i] = (char)tolower((unsigned char)name[i]);
 }
-
-static void
-check(const void *settings, struct buf *mistakes)
-{
-	const struct peers_settings *s = settings;
-	char name[NAME_MAX_LEN];
-	size_t len;
-
-	if (s->name != NULL) {
-		for (const char *c = s->name; *c != '\0'; c++) {
-			if (isgraph((unsigned char)*c) && strchr(",\"<>&", *c) == NULL &&
-			    strlen(s->name) < NAME_MAX_LEN)
-				continue;
-			buf_puts(mistakes,
-			    "READ_NAME: must be a name such as log1.example, without spaces\n");
-			break;
-		}
-	}
-	if (s->urls == NULL)
-		return;
-	network_check("READ_PEERS", mistakes);
-	if (!peer_http_is_built())
-		buf_puts(mistakes,
-		    "READ_PEERS: this program was built without peers (configure --with-peers)\n");
-	for (const char *url = s->urls; (len = next_url(&url)) > 0; url += len) {
-		if (!name_of(url, len, name))
-			buf_puts(mistakes,
-			    "READ_PEERS: must be addresses such as https://log1.example, a comma "
-			    "between them, without user and query\n");
-	}
-	if (s->ca_file != NULL && access(s->ca_file, R_OK) < 0)
-		buf_printf(mistakes, "READ_PEERS_CA: %s cannot be read: %s\n", s->ca_file,
-		    diag_reason(errno));
-	for (const char *c = s->token != NULL ? s->token : ""; *c != '\0'; c++) {
-		if (isprint((unsigned char)*c) || (unsigned char)*c >= 0x80)
-			continue;
-		buf_puts(mistakes, "READ_PEERS_TOKEN: has a control character in it\n");
-		break;
-	}
-}
-
-static const struct setting rows[] = {
-    {.name = "READ_PEERS",
-	.help = "servers to read along, as one (none)",
-	.kind = SETTING_TEXT,
-	SETTING_INTO(struct peers_settings, urls)},
-    {.name = "READ_PEERS_TOKEN",
-	.help = "their token for reading (none)",
-	.kind = SETTING_SECRET,
-	SETTING_INTO(struct peers_settings, token)},
-    {.name = "READ_PEERS_CA",
-	.help = "who vouches for them: a file (the system's)",
-	.kind = SETTING_TEXT,
-	SETTING_INTO(struct peers_settings, ca_file)},
-    {.name = "READ_PEERS_TIMEOUT",
-	.help = "seconds that one of them may be silent",
-	.fallback = "10",
-	.kind = SETTING_NUMBER,
-	.low = 1,
-	.high = 600,
-	SETTING_INTO(struct peers_settings, patience)},
-    {.name = "READ_NAME",
-	.help = "its own name among them (the host's)",
-	.kind = SETTING_TEXT,
-	SETTING_INTO(struct peers_settings, name)},
-};
-
-const struct setting_group peers_settings_group = SETTING_GROUP(rows, check);
 
 /* --- the list --- */
 
@@ -208,7 +143,9 @@ add_all(struct peers *p, const struct peers_settings *s, char *error, size_t siz
 		return false;
 	for (const char *url = s->urls; (len = next_url(&url)) > 0; url += len) {
 		if (!name_of(url, len, name)) {
-			snprintf(error, size, "READ_PEERS: not an address");
+			snprintf(error, size,
+			    "READ_PEERS: must be addresses such as https://log1.example, a comma "
+			    "between them, without user and query");
 			return false;
 		}
 		if (!add(p, name, url, without_slash(url, len), error, size))
@@ -221,6 +158,85 @@ add_all(struct peers *p, const struct peers_settings *s, char *error, size_t siz
 	}
 	return true;
 }
+
+/* --- settings --- */
+
+static bool
+check_list(const struct peers_settings *s, char *error, size_t size)
+{
+	struct peers *p = calloc(1, sizeof(*p));
+	bool good = p != NULL && add_all(p, s, error, size);
+
+	if (p == NULL)
+		snprintf(error, size, "%s", diag_reason(ENOMEM));
+	peers_free(p);
+	return good;
+}
+
+static void
+check(const void *settings, struct buf *mistakes)
+{
+	const struct peers_settings *s = settings;
+	char error[512];
+
+	if (s->name != NULL) {
+		for (const char *c = s->name; *c != '\0'; c++) {
+			if (isgraph((unsigned char)*c) && strchr(",\"<>&", *c) == NULL &&
+			    strlen(s->name) < NAME_MAX_LEN)
+				continue;
+			buf_puts(mistakes,
+			    "READ_NAME: must be a name such as log1.example, without spaces\n");
+			break;
+		}
+	}
+	if (s->urls == NULL)
+		return;
+	network_check("READ_PEERS", mistakes);
+	if (!peer_http_is_built())
+		buf_puts(mistakes,
+		    "READ_PEERS: this program was built without peers (configure --with-peers)\n");
+	if (!check_list(s, error, sizeof(error)))
+		buf_printf(mistakes, "%s\n", error);
+	if (s->ca_file != NULL && access(s->ca_file, R_OK) < 0)
+		buf_printf(mistakes, "READ_PEERS_CA: %s cannot be read: %s\n", s->ca_file,
+		    diag_reason(errno));
+	for (const char *c = s->token != NULL ? s->token : ""; *c != '\0'; c++) {
+		if (isprint((unsigned char)*c) || (unsigned char)*c >= 0x80)
+			continue;
+		buf_puts(mistakes, "READ_PEERS_TOKEN: has a control character in it\n");
+		break;
+	}
+}
+
+static const struct setting rows[] = {
+    {.name = "READ_PEERS",
+	.help = "servers to read along, as one (none)",
+	.kind = SETTING_TEXT,
+	SETTING_INTO(struct peers_settings, urls)},
+    {.name = "READ_PEERS_TOKEN",
+	.help = "their token for reading (none)",
+	.kind = SETTING_SECRET,
+	SETTING_INTO(struct peers_settings, token)},
+    {.name = "READ_PEERS_CA",
+	.help = "who vouches for them: a file (the system's)",
+	.kind = SETTING_TEXT,
+	SETTING_INTO(struct peers_settings, ca_file)},
+    {.name = "READ_PEERS_TIMEOUT",
+	.help = "seconds that one of them may be silent",
+	.fallback = "10",
+	.kind = SETTING_NUMBER,
+	.low = 1,
+	.high = 600,
+	SETTING_INTO(struct peers_settings, patience)},
+    {.name = "READ_NAME",
+	.help = "its own name among them (the host's)",
+	.kind = SETTING_TEXT,
+	SETTING_INTO(struct peers_settings, name)},
+};
+
+const struct setting_group peers_settings_group = SETTING_GROUP(rows, check);
+
+/* --- all --- */
 
 static bool
 make_word(char word[33])
