@@ -3,13 +3,15 @@
 #include "base/clock.h"
 
 #include <inttypes.h>
+#include <string.h>
 
-/* As RFC 3986, 2.3 has it: what stands for itself. */
+/* What stands for itself in a parameter (RFC 3986, 3.4, and forms, where + is a space): what a
+ * client's nginx took must not be too long for the peer's. */
 static bool
-is_unreserved(unsigned char c)
+is_plain(unsigned char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '.' || c == '_' || c == '~';
+	       (c != '\0' && strchr("-._~!$'()*,;:@/?=", c) != NULL);
 }
 
 static void
@@ -18,7 +20,7 @@ put_encoded(struct buf *out, const char *text)
 	for (; *text != '\0'; text++) {
 		const unsigned char c = (unsigned char)*text;
 
-		if (is_unreserved(c))
+		if (is_plain(c))
 			buf_putc(out, (char)c);
 		else
 			buf_printf(out, "%%%02X", c);

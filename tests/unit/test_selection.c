@@ -68,12 +68,43 @@ test_everything_is_given(void **state)
 }
 
 static void
+test_what_is_for_several_servers(void **state)
+{
+	struct selection s = parse("partial=1&peers=0&q=a+b&cursor=e1f.2.3~0000002a_i0~0000002b");
+
+	(void)state;
+	assert_true(s.partial && s.only_own && !s.framed);
+	assert_string_equal(s.q, "a b");
+	assert_true(s.has_cursor);
+	assert_int_equal(s.cursor.levels, 0);
+	assert_int_equal(s.cursors->count, 2);
+	assert_int_equal(cursor_servers_of(s.cursors, 42)->at[LEVEL_ERROR].offset, 3);
+	selection_free(&s);
+	s = parse("as=peer&timeout=1500&start=@-5&end=@1795504860001&partial=0&peers=1");
+	assert_true(!s.partial && !s.only_own && s.framed);
+	assert_int_equal(s.timeout, 1500);
+	assert_true(s.start == -5 && s.end == INT64_C(1795504860001));
+	assert_null(s.cursors);
+	assert_null(s.q);
+	selection_free(&s);
+}
+
+static void
 test_what_is_refused(void **state)
 {
 	static const struct {
 		const char *query, *word; /* which the sentence has */
 	} cases[] = {
 	    {"levle=ERROR", "unknown parameter"},
+	    {"partial=yes", "partial: must be 0 or 1"},
+	    {"peers=2", "peers: must be 0 or 1"},
+	    {"as=json", "as: must be peer"},
+	    {"timeout=1s", "timeout: "},
+	    {"start=@", "start: "},
+	    {"start=@1x", "start: "},
+	    {"end=@99999999999999999999", "end: "},
+	    {"cursor=e1f.2.3~", "cursor: "},
+	    {"cursor=e1f.2.3~0000002a_", "cursor: "},
 	    {"level=CRITICAL", "level: "},
 	    {"level=../../etc/passwd", "level: "},
 	    {"level=ERROR,", "level: "},
@@ -154,6 +185,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_nothing_is_given),
 	    cmocka_unit_test(test_everything_is_given),
+	    cmocka_unit_test(test_what_is_for_several_servers),
 	    cmocka_unit_test(test_what_is_refused),
 	    cmocka_unit_test(test_a_bad_q_says_where),
 	    cmocka_unit_test(test_one_that_is_too_long),
