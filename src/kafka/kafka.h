@@ -111,7 +111,8 @@ const char *kafka_error_text(const struct kafka *k, int error);
 typedef void kafka_wake(void *context);
 
 /* Has wake() called, by a thread of librdkafka's, whenever there is something to poll for and was
- * nothing before. */
+ * nothing before: what is there already is called for by nobody. NULL: nobody is called any more.
+ */
 void kafka_wake_by(struct kafka *k, kafka_wake *wake, void *context);
 
 /* Calls the functions of kafka_events for what there is, and waits for that up to so many

@@ -1,0 +1,86 @@
+#include "kafka/batch.h"
+
+#include "unit.h"
+
+#include <string.h>
+
+static size_t
+write(char text[BATCH_MAX], const char *id, uint64_t number, uint32_t index)
+{
+	return batch_end(text, batch_begin(text, id, strlen(id), number), index);
+}
+
+static void
+is_read_as_it_was_written(void **state)
+{
+	static const struct {
+		const char *id, *text;
+		uint64_t number;
+		uint32_t index;
+	} cases[] = {
+	    {"a", "a-0:0", 0, 0},
+	    {"5f3a-b.c_d", "5f3a-b.c_d-17:499", 17, 499},
+	    {"-", "--1:10", 1, 10},
+	    {"0123456789012345678901234567890123456789012345678901234567890123",
+		"0123456789012345678901234567890123456789012345678901234567890123-"
+		"9223372036854775807:4294967295",
+		INT64_MAX, UINT32_MAX},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[BATCH_MAX];
+		size_t len = write(text, cases[i].id, cases[i].number, cases[i].index);
+		struct batch b;
+
+		assert_int_equal(len, strlen(cases[i].text));
+		assert_memory_equal(text, cases[i].text, len);
+		assert_true(batch_parse(text, len, &b));
+		assert_int_equal(b.len, strlen(cases[i].id));
+		assert_memory_equal(b.id, cases[i].id, b.len);
+		assert_true(b.number == cases[i].number);
+		assert_true(b.index == cases[i].index);
+	}
+}
+
+static void
+writes_several_records_of_a_request(void **state)
+{
+	char text[BATCH_MAX];
+	size_t begun = batch_begin(text, "a", 1, 7);
+
+	(void)state;
+	assert_int_equal(batch_end(text, begun, 100), 7);
+	assert_memory_equal(text, "a-7:100", 7);
+	assert_int_equal(batch_end(text, begun, 9), 5);
+	assert_memory_equal(text, "a-7:9", 5);
+}
+
+static void
+refuses_what_is_none(void **state)
+{
+	static const char *const texts[] = {"", ":", "-", "-:", "a-1", "a-1:", "a-:1", "-1:1",
+	    "a:1", "a-1:-1", "a-1:x", "a-x:1", "a-1:1 ", "a- 1:1", "a-9223372036854775808:1",
+	    "a-1:4294967296", "a-99999999999999999999:1",
+	    "01234567890123456789012345678901234567890123456789012345678901234-1:1"};
+	struct batch b;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (batch_parse(texts[i], strlen(texts[i]), &b))
+			fail_msg("%s", texts[i]);
+	}
+	assert_false(batch_parse(NULL, 0, &b));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(is_read_as_it_was_written),
+	    cmocka_unit_test(writes_several_records_of_a_request),
+	    cmocka_unit_test(refuses_what_is_none),
+	};
+
+	return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
+}
