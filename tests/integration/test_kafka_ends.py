@@ -1,0 +1,223 @@
+"""A server that publishes, by itself: how it starts without brokers, how it ends, what it says and what it holds."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fcgi_peer import SANITIZED, Responder, body, request
+from kafka import BUILD, Cluster, has_kafka
+from server import clean_environment, wait_for
+
+pytestmark = pytest.mark.skipif(not has_kafka(), reason="built without Kafka")
+
+TOPIC = "pbu-log"
+# What a machine that is busy with something else may add.
+BUSY = 15.0
+SECRET = "s3cret-and-long-enough"
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    with Cluster(3, {TOPIC: 4}) as made:
+        yield made
+
+
+class Publisher(Responder):
+    """pbu-log-server, with brokers."""
+
+    def health(self) -> tuple[int, str]:
+        with self.connect() as c:
+            c.send(request(b"", REQUEST_METHOD="GET", DOCUMENT_URI="/api/health"))
+            answer = c.answer()
+        head, text = answer.decode().split("\r\n\r\n", 1)
+        return int(head.split()[1]), text
+
+    def is_ready(self) -> bool:
+        return self.health()[0] == 200
+
+
+def post(server: Publisher, text: str) -> int:
+    with server.connect() as c:
+        c.send(request(body(text)))
+        status = c.status()
+    assert status is not None
+    return int(status)
+
+
+def values(cluster: Cluster) -> list[str]:
+    return sorted(json.loads(m.value or b"")["msg"] for m in cluster.read(TOPIC))
+
+
+def test_a_start_without_brokers(tmp_path: Path, cluster: Cluster) -> None:
+    """It starts, says what is missing, refuses at once, and takes records when the brokers are there."""
+    cluster.down()
+    server = Publisher(tmp_path, KAFKA_BROKERS=cluster.brokers)
+    try:
+        wait_for(lambda: "can be reached" in server.health()[1], "it knows", BUSY)
+        begun = time.monotonic()
+        assert post(server, "too early") == 503
+        assert time.monotonic() - begun < 3
+        wait_for(lambda: "no broker (KAFKA_BROKERS) can be reached" in server.said, "it says so", BUSY)
+        cluster.up()
+        wait_for(server.is_ready, "it is ready", BUSY)
+        assert post(server, "now") == 200
+        wait_for(lambda: "records are published" in server.said, "it says so", BUSY)
+        server.stop()
+    finally:
+        server.kill()
+    assert values(cluster) == ["now"]
+
+
+def test_what_is_under_way_is_answered(tmp_path: Path, cluster: Cluster) -> None:
+    """SIGTERM, while the brokers take their time: they are waited for, and nothing else is taken."""
+    server = Publisher(tmp_path, KAFKA_BROKERS=cluster.brokers)
+    try:
+        wait_for(server.is_ready, "it is ready", BUSY)
+        for broker in (1, 2, 3):
+            cluster.slow(broker, 700)
+        connections = [server.connect() for _ in range(20)]
+        for number, c in enumerate(connections):
+            c.send(request(body(f"{number:02}")))
+        wait_for(lambda: b"in_flight_records 20" in metrics(server), "all are under way", BUSY)
+        server.process.send_signal(signal.SIGTERM)
+        assert [c.status() for c in connections] == [200] * 20
+        assert server.process.wait(30) == 0, server.said
+        server.check_said()
+    finally:
+        server.kill()
+    for broker in (1, 2, 3):
+        cluster.slow(broker, 0)
+    assert values(cluster) == [f"{number:02}" for number in range(20)]
+
+
+def metrics(server: Publisher) -> bytes:
+    with server.connect() as c:
+        c.send(request(b"", REQUEST_METHOD="GET", DOCUMENT_URI="/metrics"))
+        return bytes(c.answer())
+
+
+def test_an_end_while_the_brokers_hang(tmp_path: Path, cluster: Cluster) -> None:
+    """What is under way is answered 503 when its time is over, and the server ends."""
+    server = Publisher(tmp_path, KAFKA_BROKERS=cluster.brokers)
+    try:
+        wait_for(server.is_ready, "it is ready", BUSY)
+        cluster.signal(signal.SIGSTOP)
+        connections = [server.connect() for _ in range(5)]
+        for number, c in enumerate(connections):
+            c.send(request(body(str(number))))
+        wait_for(lambda: b"in_flight_records 5" in metrics(server), "all are under way", BUSY)
+        begun = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert [c.status() for c in connections] == [503] * 5
+        assert server.process.wait(30) == 0, server.said
+        print(f"ended after {time.monotonic() - begun:.1f} s")
+        server.check_said()
+    finally:
+        server.kill()
+
+
+def test_memory_is_bounded(tmp_path: Path, cluster: Cluster) -> None:
+    """While the brokers hang, requests come as fast as they can: what they hold has a bound, and comes down again."""
+    if SANITIZED:
+        pytest.skip("a sanitizer's memory is its own")
+    server = Publisher(tmp_path, KAFKA_BROKERS=cluster.brokers, MAX_MEMORY_BYTES=128 * 1024 * 1024, MAX_BODY_BYTES=4 * 1024 * 1024)
+    try:
+        wait_for(server.is_ready, "it is ready", BUSY)
+        assert post(server, "before") == 200
+        cluster.signal(signal.SIGSTOP)
+        # 256 of 1 MiB, in small records: four times what may be.
+        text = json.dumps([{"msg": "x" * 100, "name": f"l{i}"} for i in range(8000)]).encode()
+        connections = [server.connect() for _ in range(256)]
+        for c in connections:
+            c.send(request(text))
+        statuses = [c.status() for c in connections]
+        assert set(statuses) == {503}
+        high = server.kib("VmHWM")
+        print(f"at most {high / 1024:.0f} MiB")
+        # Those of the requests, those of librdkafka for PUBLISH_IN_FLIGHT records, and what it is without.
+        assert high < (128 + 128 + 64) * 1024
+        cluster.signal(signal.SIGCONT)
+        wait_for(server.is_ready, "it is ready", BUSY)
+        wait_for(lambda: post(server, "after") == 200, "it goes on", BUSY)
+        server.stop()
+    finally:
+        cluster.signal(signal.SIGCONT)
+        server.kill()
+
+
+def checked(**settings: object) -> tuple[int, str]:
+    done = subprocess.run([BUILD / "pbu-log-server", "--check"], capture_output=True, text=True, timeout=60,
+                          env=clean_environment(**settings))
+    assert SECRET not in done.stdout + done.stderr
+    return done.returncode, done.stderr
+
+
+def test_mistakes_in_the_configuration(tmp_path: Path) -> None:
+    """All at once, and no value of a property."""
+    config = tmp_path / "kafka.properties"
+    config.write_text(f"acks=1\nsasl.password={SECRET}\n{SECRET}\nmessage.timeout.ms={SECRET}\n")
+    status, said = checked(KAFKA_BROKERS="a:1", KAFKA_CONFIG=config)
+    assert status == 2
+    assert f"line 1 of {config}: acks can't be set" in said
+    assert f"line 3 of {config} is no name=value" in said
+    assert f"line 4 of {config}: message.timeout.ms can't be set" in said
+    config.write_text(f"linger.ms={SECRET}\nsasl.pasword={SECRET}\n")
+    status, said = checked(KAFKA_BROKERS="a:1", KAFKA_CONFIG=config)
+    assert status == 2
+    assert "line 1" in said and "linger.ms" in said and "line 2" in said and "sasl.pasword" in said
+    status, said = checked(KAFKA_BROKERS="a:1", KAFKA_CONFIG="/nonexistent")
+    assert status == 2 and "KAFKA_CONFIG=/nonexistent: No such file" in said
+    config.write_text(f"security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.username=u\nsasl.password={SECRET}\n")
+    assert checked(KAFKA_BROKERS="a:1", KAFKA_CONFIG=config) == (0, "")
+    # Without brokers nobody looks.
+    assert checked(KAFKA_CONFIG="/nonexistent") == (0, "")
+
+
+def test_secrets_are_in_no_log(tmp_path: Path, cluster: Cluster) -> None:
+    """Brokers that understand no SASL: all that librdkafka has to say of it."""
+    config = tmp_path / "kafka.properties"
+    config.write_text(f"security.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-256\nsasl.username=u-{SECRET}\n"
+                      f"sasl.password=p-{SECRET}\nssl.key.password=k-{SECRET}\n")
+    server = Publisher(tmp_path, KAFKA_BROKERS=cluster.brokers, KAFKA_CONFIG=config)
+    try:
+        wait_for(lambda: "librdkafka: " in server.said, "it says what is wrong", BUSY)
+        assert post(server, "x") == 503
+        assert server.health()[0] == 503
+        server.stop()
+    finally:
+        server.kill()
+    assert SECRET not in server.said
+
+
+def test_what_cannot_go_together(tmp_path: Path) -> None:
+    """Each good by itself: librdkafka says it when it is started, and the server ends with 1."""
+    config = tmp_path / "kafka.properties"
+    config.write_text(f"linger.ms=60000\nsasl.password={SECRET}\n")
+    server = Publisher(tmp_path, KAFKA_BROKERS="a:1", KAFKA_CONFIG=config, may_end=True)
+    try:
+        assert server.process.wait(30) == 1
+        assert "linger.ms" in server.said and SECRET not in server.said
+    finally:
+        server.kill()
+
+
+def test_it_is_confined(tmp_path: Path, cluster: Cluster) -> None:
+    """All of its threads, librdkafka's too, have the filter of system calls."""
+    if "#define HAVE_SECCOMP 1" not in (BUILD / "config.h").read_text():
+        pytest.skip("built without libseccomp")
+    server = Publisher(tmp_path, KAFKA_BROKERS=cluster.brokers)
+    try:
+        wait_for(server.is_ready, "it is ready", BUSY)
+        threads = os.listdir(f"/proc/{server.pid}/task")
+        assert len(threads) > 5  # librdkafka's main thread, and one for each broker
+        for thread in threads:
+            assert "Seccomp:\t2\n" in Path(f"/proc/{server.pid}/task/{thread}/status").read_text()
+        server.stop()
+    finally:
+        server.kill()
