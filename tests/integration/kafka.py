@@ -15,6 +15,7 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from server import TREE
 
@@ -67,7 +68,7 @@ class Cluster:
             [program(), str(brokers), *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.brokers = self._line().strip()
 
-    def __enter__(self) -> "Cluster":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

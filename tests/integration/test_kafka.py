@@ -71,6 +71,10 @@ def refused(answer: requests.Response, words: str) -> None:
     assert words in answer.json()["error"], answer.text
 
 
+def until_taken(server: Server, what: object, client: str, number: int) -> None:
+    wait_for(lambda: server.post(what, key(client, number)).status_code == 200, "it is taken", BUSY)
+
+
 def test_a_record_is_a_message(publisher: Server, cluster: Cluster) -> None:
     client = name_of()
     record = {"name": "app.db", "levelname": "WARNING", "levelno": 30, "msg": "%s is %d", "args": ["x", 7], "own": [1.0, None]}
@@ -87,12 +91,11 @@ def test_a_record_is_a_message(publisher: Server, cluster: Cluster) -> None:
 def test_a_message_is_the_line_of_a_file(publisher: Server, cluster: Cluster, start_server: Start) -> None:
     """Of the records of two releases of the client, and of odd ones: what LOG_FORMAT=json writes."""
     files = start_server(LOG_FORMAT="json")
-    client, number, expected = name_of(), 0, []
+    client, expected = name_of(), []
     bodies = [line for path in sorted((TREE / "tests/records").glob("pbu-*[0-9].jsonl")) for line in path.read_bytes().splitlines()]
     bodies += [rb'{"msg":"\u0000\udcff\u2028","name":"\u0000"}', b'{"msg":NaN,"n":1e999,"i":123456789012345678901234567890}',
                b'{"event":"x","logger":"y","level":"error"}']
-    for body in bodies:
-        number += 1
+    for number, body in enumerate(bodies):
         assert publisher.post(body, key(client, number)).status_code == 200, body
         assert files.post(body).status_code == 200
     for name in ("debug.log", "info.log", "warning.log", "error.log"):
@@ -221,8 +224,7 @@ def test_a_broker_goes(own_cluster: Cluster, start_server: Start) -> None:
     for partition in range(4):
         own_cluster.leader(TOPIC, partition, 1)
     for number in range(1, 30):
-        wait_for(lambda: server.post({"msg": number, "name": f"l{number}"}, key(client, number)).status_code == 200,
-                 "it is taken", BUSY)
+        until_taken(server, {"msg": number, "name": f"l{number}"}, client, number)
     found = {json.loads(m.value or b"")["msg"] for m in of(own_cluster.read(TOPIC), client)}
     assert found == set(range(30))
 
@@ -270,7 +272,7 @@ def test_brokers_that_hang(own_cluster: Cluster, start_server: Start) -> None:
     wait_for(lambda: server.post({"msg": "x"}, key(client, 40)).status_code == 200, "it recovers by itself", BUSY)
     # The same request again, with its key: whatever of it is in the topic by now has the same header.
     for number in range(40):
-        wait_for(lambda: send(number)[0].status_code == 200, "it is taken", BUSY)
+        until_taken(server, [{"msg": number, "name": f"l{number}"}] * 50, client, number)
     found = {m.headers["batch"] for m in of(own_cluster.read(TOPIC), client)}
     assert found == {f"{client}-{n}:{i}".encode() for n in range(40) for i in range(50)} | {f"{client}-40:0".encode()}
 
