@@ -9,16 +9,7 @@ import time
 import pytest
 
 from measured import measured
-from server import (
-    START,
-    Server,
-    clean_environment,
-    command_line,
-    descendants,
-    free_port,
-    start_time,
-    wait_for,
-)
+from server import START, Server, clean_environment, command_line, descendants, free_port, start_time, wait_for
 from starting import listening
 
 pytestmark = pytest.mark.once
