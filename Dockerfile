@@ -1,24 +1,26 @@
-# PBU Log Server as three images: `server`, which writes the logs, `reader`, which answers queries about
-# them, and `nginx`, which does HTTPS in front of both and has the page. compose.yaml runs them; by hand:
+# PBU Log Server as images: `server`, which writes the logs, `reader`, which answers queries about them, and
+# `nginx`, which does HTTPS in front of both and has the page. compose.yaml runs them; by hand:
 # `docker build --target server .`
-# Every program in them is Debian's, but for the two that are built here.
+# With a Kafka cluster in between: `server-kafka`, `writer`, and `nginx-cluster` for two of each; see
+# compose.cluster.yaml.
+# Every program in them is Debian's, but for the three that are built here.
 
 # --- the build: nothing of it but the programs gets into an image that runs ---
 FROM debian:bookworm-slim AS build
-# What tools/packages.sh names in build_needs.
+# What tools/packages.sh names in build_needs and cluster_build_needs.
 RUN apt-get -qq update \
 	&& DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends \
-		autoconf automake gcc libc6-dev libcjson-dev libfcgi-dev libpcre2-dev libseccomp-dev libsodium-dev \
-		make pkg-config zlib1g-dev >/dev/null
+		autoconf automake gcc libc6-dev libcjson-dev libcurl4-openssl-dev libfcgi-dev libpcre2-dev librdkafka-dev \
+		libseccomp-dev libsodium-dev make pkg-config zlib1g-dev >/dev/null
 WORKDIR /tree
 COPY configure.ac Makefile.am ./
 COPY m4 m4/
 COPY src src/
 RUN autoreconf -fi >/dev/null \
 	&& mkdir /build && cd /build \
-	&& /tree/configure --quiet --without-systemd --with-seccomp \
-	&& make -s -j "$(nproc)" pbu-log-reader pbu-log-server \
-	&& install -s -D -t /out pbu-log-reader pbu-log-server
+	&& /tree/configure --quiet --without-systemd --with-seccomp --with-peers --with-kafka \
+	&& make -s -j "$(nproc)" pbu-log-reader pbu-log-server pbu-log-writer \
+	&& install -s -D -t /out pbu-log-reader pbu-log-server pbu-log-writer
 
 # --- what all images begin with ---
 FROM debian:bookworm-slim AS base
@@ -58,8 +60,38 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["healthy", "serv
 # As the first process it gets SIGTERM itself: it answers what it has begun, and ends.
 ENTRYPOINT ["pbu-log-server", "--socket", "/run/pbu-log-server/fcgi.sock"]
 
+# --- with a library that they load when they are told of a Kafka cluster ---
+FROM programs AS programs-kafka
+RUN apt-get -qq update \
+	&& DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends \
+		ca-certificates librdkafka1 >/dev/null \
+	&& rm -rf /var/lib/apt/lists/*
+
+# --- the server that hands over to Kafka ---
+FROM programs-kafka AS server-kafka
+COPY --from=build /out/pbu-log-server /usr/sbin/
+USER 4999:4999
+# 503 when the cluster can't take records.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["healthy", "server", "/api/health"]
+ENTRYPOINT ["pbu-log-server", "--socket", "/run/pbu-log-server/fcgi.sock"]
+
+# --- the writer of what is in Kafka: the server's user, whose the files are ---
+FROM programs-kafka AS writer
+COPY --from=build /out/pbu-log-writer /usr/sbin/
+ENV METRICS_FILE=/tmp/pbu-log-writer.prom
+# Nobody can ask it: it writes its figures every few seconds, whatever it waits for.
+RUN printf '%s\n' '#!/bin/sh' 'find "$METRICS_FILE" -mmin -1 | grep -q .' >/usr/local/bin/healthy
+USER 4999:4999
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["healthy"]
+ENTRYPOINT ["pbu-log-writer"]
+
 # --- the reader ---
 FROM programs AS reader
+# For peers: READ_PEERS.
+RUN apt-get -qq update \
+	&& DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends \
+		ca-certificates libcurl4 >/dev/null \
+	&& rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/pbu-log-reader /usr/sbin/
 USER 4997:4999
 # 503 when /logs can't be read.
@@ -93,3 +125,18 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["healthy"]
 # QUIT lets requests in progress finish; TERM would cut them off.
 STOPSIGNAL SIGQUIT
 ENTRYPOINT ["start"]
+
+# --- nginx for two servers and two readers, which are all in one place: each has a socket of its own ---
+FROM nginx AS nginx-cluster
+USER root
+# Every second line of an upstream names the second.
+RUN install -d -o pbu-log -g pbu-log -m 0750 /run/pbu-log-server-2 \
+	&& install -d -o pbu-reader -g pbu-log -m 0750 /run/pbu-log-reader-2 \
+	&& cd /etc/nginx/snippets \
+	&& sed -i '/fcgi[.]sock/{n;s|/fcgi[.]sock|-2/fcgi.sock|}' pbu-log-server-http.conf \
+	&& for number in 1 2; do \
+		sed "s|pbu_log_reader;|pbu_log_reader_$number;|" pbu-log-server-locations.conf >pbu-log-reader-$number.conf; \
+	done
+COPY nginx/container/readers.conf /etc/nginx/conf.d/
+RUN chmod 0644 /etc/nginx/conf.d/readers.conf
+USER 4998:4999
