@@ -28,7 +28,7 @@ those that only compute (scripts, format, static, gcc, clang, fuzz) beside them.
   scripts      shellcheck
   format       clang-format
   static       clang-tidy, cppcheck, gcc -fanalyzer
-  gcc, clang   a build that takes warnings for errors
+  gcc, clang   a build that takes warnings for errors; with gcc also one without librdkafka and libcurl
   asan, tsan   unit and integration, built with sanitizers
   fuzz         each fuzz target for FUZZ_SECONDS (60), two at a time
   distcheck    make distcheck
@@ -62,6 +62,8 @@ test_needs=(
 	xz-utils=program:xz
 	libseccomp-dev=library:libseccomp
 	libsystemd-dev=library:libsystemd
+	librdkafka-dev=library:rdkafka
+	libcurl4-openssl-dev=library:libcurl
 	binutils=program:readelf
 	lnav=program:lnav
 	slowhttptest=program:slowhttptest
@@ -102,6 +104,9 @@ deploy_needs=(
 	git=program:git
 	testssl.sh=program:testssl
 	libsystemd-dev=library:libsystemd
+	librdkafka-dev=library:rdkafka
+	libcurl4-openssl-dev=library:libcurl
+	maven=program:mvn
 	debhelper=program:dh
 	dpkg-dev=program:dpkg-buildpackage
 	systemd=program:systemd-analyze
@@ -134,14 +139,21 @@ count_step() {
 
 # --- building ---
 
+# is_configured FOLDER: with cmocka, without which no unit test can run, and with all that is optional.
+is_configured() {
+	local name
+	for name in HAVE_CMOCKA WITH_KAFKA WITH_PEERS; do
+		grep -qs "\"${name}_TRUE\"\\]=\"\"" "$1/config.status" || return 1
+	done
+}
+
 # build_in FOLDER OPTION...: configures, unless it is, and builds.
 build_in() {
 	local folder=$1
 	shift
 	mkdir -p "$folder" &&
 		if [[ ! -e configure ]]; then autoreconf -fi; fi &&
-		# One that was configured before cmocka was there can't run the unit tests.
-		if ! grep -qs '"HAVE_CMOCKA_TRUE"\]=""' "$folder/config.status"; then
+		if ! is_configured "$folder"; then
 			(cd "$folder" && ../configure --quiet "$@")
 		fi &&
 		make -s -j "$(nproc)" -C "$folder" all
@@ -384,9 +396,24 @@ warnings_in() {
 stage_gcc() {
 	local status=0
 	warnings_in build-gcc CC=gcc --enable-werror || status=1
+	warnings_in build-alone CC=gcc --enable-werror --without-kafka --without-peers || status=1
+	is_alone build-alone
+	count_step $? || status=1
 	[[ $(uname -m) == x86_64 ]] || return "$status"
 	refuses_32_bits
 	count_step $? && return "$status"
+}
+
+# is_alone FOLDER: nothing of librdkafka and libcurl was included or linked, and what needs them was not built.
+is_alone() {
+	local found
+	found=$(grep -rlE 'librdkafka/|curl/curl.h' "$1/src" --include='*.Po')
+	[[ $found ]] && echo "included by $found" && return 1
+	readelf -d "$1"/pbu-log-{reader,server} | grep -E 'librdkafka|libcurl' && return 1
+	[[ ! -e $1/pbu-log-writer ]] || { echo "pbu-log-writer was built"; return 1; }
+	# --check says that a setting asks for what is not there, and doesn't take it in silence.
+	LOG_FOLDER=$1/logs KAFKA_BROKERS=localhost:1 "$1/pbu-log-server" --check 2>&1 | grep -q 'built without Kafka' &&
+		LOG_FOLDER=$1/logs READ_PEERS=http://localhost "$1/pbu-log-reader" --check 2>&1 | grep -q 'built without peers'
 }
 
 # configure says so, and not the compiler or a server that overflows.
