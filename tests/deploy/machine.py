@@ -14,7 +14,7 @@ import base_image
 from server import wait_for
 
 # What the package depends on is here already: there is no network to fetch it by.
-PACKAGES = "systemd dbus nginx openssl curl procps spawn-fcgi multiwatch libfcgi0ldbl libcjson1 libpcre2-8-0 libsodium23 libsystemd0 zlib1g"
+PACKAGES = "systemd dbus nginx openssl curl procps spawn-fcgi multiwatch libfcgi0ldbl libcjson1 libcurl4 libpcre2-8-0 librdkafka1 libsodium23 libsystemd0 zlib1g"
 CONTAINERFILE = f"""\
 FROM base
 RUN apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install {PACKAGES} >/dev/null

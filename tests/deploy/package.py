@@ -1,4 +1,4 @@
-"""The Debian package, made once for all tests."""
+"""The Debian packages, made once for all tests."""
 
 import functools
 import os
@@ -9,11 +9,11 @@ TREE = Path(__file__).resolve().parents[2]
 
 
 @functools.cache
-def make_package():
-    """The path of the package that `make deb` makes of this tree."""
+def make_packages() -> dict[str, Path]:
+    """The paths of the packages that `make deb` makes of this tree, by their names."""
     build = TREE / os.environ.get("BUILD_DIR", "build")
-    done = subprocess.run(["make", "-s", "-C", build, "deb"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(["make", "-s", "-C", build, "deb"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:]
-    found = sorted(build.glob("pbu-log-server_*.deb"), key=lambda path: path.stat().st_mtime)
-    assert found, done.stdout[-4000:]
-    return found[-1]
+    found = {path.name.partition("_")[0]: path for path in build.glob("*.deb") if "-dbgsym_" not in path.name}
+    assert set(found) == {"pbu-log-server", "pbu-log-writer"}, done.stdout[-4000:]
+    return found

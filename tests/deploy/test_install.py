@@ -8,30 +8,40 @@ import subprocess
 
 import pytest
 
-from package import TREE, make_package
+from package import TREE, make_packages
 
-NAME, READER = PROGRAMS = "pbu-log-server", "pbu-log-reader"
+NAME, READER, WRITER = PROGRAMS = "pbu-log-server", "pbu-log-reader", "pbu-log-writer"
+# Those that nginx asks, by a socket.
+ASKED = (NAME, READER)
 SITES = {f"{NAME}.conf", f"{NAME}-plain.conf"}
 SNIPPETS = {f"{NAME}-http.conf", f"{NAME}-locations.conf", f"{NAME}-tls.conf"}
 EXAMPLES = f"usr/share/doc/{NAME}/examples"
 PAGE = f"usr/share/{NAME}/page"
 
-# What make install puts there, and what the package holds besides make install's.
-FILES = {
-    **{f"usr/sbin/{name}": 0o755 for name in PROGRAMS},
-    **{f"usr/lib/systemd/system/{name}.{kind}": 0o644 for name in PROGRAMS for kind in ("service", "socket")},
+# What make install puts there, and what the packages hold besides make install's: the writer's, and the other.
+WRITERS_FILES = {
+    f"usr/sbin/{WRITER}": 0o755,
+    f"usr/lib/systemd/system/{WRITER}.service": 0o644,
+    f"usr/share/man/man8/{WRITER}.8": 0o644,
+}
+SERVERS_FILES = {
+    **{f"usr/sbin/{name}": 0o755 for name in ASKED},
+    **{f"usr/lib/systemd/system/{name}.{kind}": 0o644 for name in ASKED for kind in ("service", "socket")},
     f"usr/lib/sysusers.d/{NAME}.conf": 0o644,
-    **{f"usr/share/man/man8/{name}.8": 0o644 for name in PROGRAMS},
+    **{f"usr/share/man/man8/{name}.8": 0o644 for name in ASKED},
     **{f"{PAGE}/{path.relative_to(TREE / 'page')}": 0o644 for path in (TREE / "page").rglob("*") if path.is_file()},
     f"usr/share/doc/{NAME}/README.md": 0o644,
     f"usr/share/doc/{NAME}/deploy.md": 0o644,
+    f"usr/share/doc/{NAME}/scale.md": 0o644,
     f"{EXAMPLES}/env": 0o644,
     f"{EXAMPLES}/lnav-format.json": 0o644,
     f"{EXAMPLES}/logrotate": 0o644,
+    f"{EXAMPLES}/network.conf": 0o644,
     f"etc/{NAME}/env": 0o640,
     **{f"etc/nginx/sites-available/{name}": 0o644 for name in SITES},
     **{f"etc/nginx/snippets/{name}": 0o644 for name in SNIPPETS},
 }
+FILES = SERVERS_FILES | WRITERS_FILES
 
 
 def run(*command, **options):
@@ -86,7 +96,7 @@ def test_every_unit_snippet_and_site_of_the_tree_is_installed():
     """One that is new must be added to Makefile.am (nginx.conf.in is start.sh's)."""
     assert {path.name for path in (TREE / "nginx").glob("*.conf")} == SITES | SNIPPETS
     units = {path.name.removesuffix(".in") for path in (TREE / "systemd").iterdir()}
-    assert units == {*(f"{name}.{kind}" for name in PROGRAMS for kind in ("service", "socket")), f"{NAME}.sysusers"}
+    assert units == {*(f"{name}.service" for name in PROGRAMS), *(f"{name}.socket" for name in ASKED), f"{NAME}.sysusers"}
 
 
 EDITED = [f"etc/{NAME}/env", *(f"etc/nginx/sites-available/{name}" for name in sorted(SITES))]
@@ -136,6 +146,13 @@ def test_no_units_and_no_nginx(tmp_path):
     assert files(tmp_path / "root") == {}
 
 
+def test_without_kafka_there_is_no_writer(tmp_path):
+    made = build(tmp_path / "build", "--prefix=/usr", "--sysconfdir=/etc", "--without-kafka", "--without-peers")
+    run("make", "-s", "install", f"DESTDIR={tmp_path}/root", cwd=made)
+    assert files(tmp_path / "root") == SERVERS_FILES
+    assert "libcurl" not in run("readelf", "-d", made / READER)
+
+
 # --- the units ---
 
 def unit(path):
@@ -158,7 +175,7 @@ def test_unit_names_its_program_and_settings(installed, prefix):
 def test_the_units_agree_with_nginx():
     """Where the sockets are."""
     upstreams = set(re.findall(r"server unix:(\S+)", (TREE / f"nginx/{NAME}-http.conf").read_text()))
-    sockets = {dict(unit(TREE / f"systemd/{name}.socket"))["ListenStream"] for name in PROGRAMS}
+    sockets = {dict(unit(TREE / f"systemd/{name}.socket"))["ListenStream"] for name in ASKED}
     assert upstreams == sockets
 
 
@@ -178,8 +195,12 @@ def test_only_a_notifying_program_links_libsystemd(usr, prefix):
 def test_the_server_links_nothing_of_the_reader(usr):
     """A hole in the search is none in the writing. Nor the other way round."""
     of = {name: set(re.findall(r"\[(lib\w+)", run("readelf", "-d", usr / name))) for name in PROGRAMS}
-    assert {"libpcre2", "libsodium"} <= of[READER] and not {"libpcre2", "libsodium"} & of[NAME]
+    readers = {"libpcre2", "libsodium", "libcurl"}
+    assert readers <= of[READER] and not readers & (of[NAME] | of[WRITER])
     assert "libz" in of[NAME] - of[READER]
+    # The writer serves nobody. And librdkafka is loaded by whoever is told to.
+    assert "libfcgi" not in of[WRITER]
+    assert "librdkafka" not in set().union(*of.values())
 
 
 def test_systemd_understands_the_units(prefix):
@@ -233,19 +254,34 @@ def test_logrotate_takes_the_example(tmp_path, dry):
 # --- make deb ---
 
 @pytest.fixture(scope="module")
-def package():
-    return make_package()
+def packages():
+    return make_packages()
+
+
+@pytest.fixture(scope="module")
+def package(packages):
+    return packages[NAME]
+
+
+@pytest.fixture(scope="module")
+def writers(packages):
+    return packages[WRITER]
+
+
+def scripts_of(package, folder):
+    """The folder of a package's maintainer scripts."""
+    run("dpkg-deb", "-e", package, folder / "DEBIAN")
+    return folder / "DEBIAN"
 
 
 @pytest.fixture(scope="module")
 def scripts(package, tmp_path_factory):
-    """The folder of the package's maintainer scripts."""
-    folder = tmp_path_factory.mktemp("scripts") / "DEBIAN"
-    run("dpkg-deb", "-e", package, folder)
-    return folder
+    return scripts_of(package, tmp_path_factory.mktemp("scripts"))
 
 
-def test_package_holds_what_is_installed(package):
+@pytest.mark.parametrize("name", [NAME, WRITER])
+def test_package_holds_what_is_installed(packages, name):
+    package, installs = packages[name], WRITERS_FILES if name == WRITER else SERVERS_FILES
     held = {}
     for line in run("dpkg-deb", "-c", package).splitlines():
         mode, owner, _, _, _, name = line.split(None, 5)
@@ -254,19 +290,46 @@ def test_package_holds_what_is_installed(package):
             held[name.removeprefix("./").removesuffix(".gz")] = mode
     modes = {0o755: "-rwxr-xr-x", 0o644: "-rw-r--r--", 0o640: "-rw-r-----"}
     units = run("pkg-config", "--variable=systemdsystemunitdir", "systemd").strip().lstrip("/")
-    expected = {name.replace("usr/lib/systemd/system", units): modes[mode] for name, mode in FILES.items()}
-    for name in f"doc/{NAME}/changelog", f"doc/{NAME}/copyright", f"lintian/overrides/{NAME}":
-        expected[f"usr/share/{name}"] = modes[0o644]
+    expected = {path.replace("usr/lib/systemd/system", units): modes[mode] for path, mode in installs.items()}
+    for path in f"doc/{name}/changelog", f"doc/{name}/copyright", *([f"lintian/overrides/{name}"] if name == NAME else []):
+        expected[f"usr/share/{path}"] = modes[0o644]
     assert held == expected
 
 
-def test_package_says_what_it_is(package):
+def said_of(package):
+    """The fields of a package, and the names of those that it depends on."""
+    fields = dict(line.split(": ", 1) for line in run("dpkg-deb", "-f", package).splitlines() if re.match(r"\w\S*: ", line))
     version = re.search(r"AC_INIT\(\[pbu-log-server\], \[(.*?)\]\)", (TREE / "configure.ac").read_text())[1]
-    fields = dict(line.split(": ", 1) for line in run("dpkg-deb", "-f", package).splitlines() if ": " in line)
-    assert (fields["Package"], fields["Version"], fields["Recommends"]) == (NAME, version, "nginx")
-    needed = set(re.findall(r"[\w.+-]+", re.sub(r"\(.*?\)", "", fields["Depends"])))
-    assert {"libc6", "libcjson1", "libpcre2-8-0", "libsodium23", "libsystemd0", "systemd-sysusers", "zlib1g"} <= needed
+    assert fields["Version"] == version
+    return fields, set(re.findall(r"[\w.+-]+", re.sub(r"\(.*?\)", "", fields["Depends"])))
+
+
+def test_package_says_what_it_is(package):
+    fields, needed = said_of(package)
+    assert (fields["Package"], fields["Recommends"]) == (NAME, "nginx")
+    assert {"libc6", "libcjson1", "libcurl4", "libpcre2-8-0", "libsodium23", "libsystemd0", "systemd-sysusers",
+            "zlib1g"} <= needed
     assert any(name.startswith("libfcgi") for name in needed)
+    # Kafka is for those who want it.
+    assert "librdkafka1" not in needed and "librdkafka1" in fields["Suggests"] and WRITER in fields["Suggests"]
+
+
+def test_the_writers_package_says_what_it_is(writers):
+    fields, needed = said_of(writers)
+    assert fields["Package"] == WRITER and not {"Recommends", "Suggests"} & set(fields)
+    assert {"libc6", "libcjson1", "librdkafka1", "libsystemd0", NAME} <= needed
+    # User, settings and reader are that package's, of the same version.
+    assert f"{NAME} (= {fields['Version']})" in fields["Depends"]
+    assert not any(name.startswith(("libfcgi", "libcurl", "libpcre2", "libsodium", "zlib")) for name in needed)
+
+
+def test_the_writer_waits_for_its_settings(writers, tmp_path):
+    """It is neither enabled nor started by its package; one that runs is started again by an upgrade, once."""
+    scripts = scripts_of(writers, tmp_path)
+    text = (scripts / "postinst").read_text()
+    assert "deb-systemd-helper enable" not in text and "invoke start" not in text and "deb-systemd-invoke restart" not in text
+    assert f"deb-systemd-invoke try-restart '{WRITER}.service'" in text and not (scripts / "conffiles").exists()
+    assert re.search(rf'"\$1" = remove .*\n.*deb-systemd-invoke stop \'{WRITER}.service\'', (scripts / "prerm").read_text())
 
 
 def test_package_keeps_edited_files(scripts):
@@ -280,9 +343,9 @@ def test_package_makes_the_user_first_and_starts_the_service(scripts):
     # The sockets, with which requests can wait; then the services.
     assert steps == [
         "systemd-sysusers",
-        *(f"deb-systemd-helper enable '{name}.socket'" for name in sorted(PROGRAMS)),
+        *(f"deb-systemd-helper enable '{name}.socket'" for name in sorted(ASKED)),
         f"deb-systemd-invoke start '{READER}.socket' '{NAME}.socket'",
-        *(f"deb-systemd-helper enable '{name}.service'" for name in sorted(PROGRAMS)),
+        *(f"deb-systemd-helper enable '{name}.service'" for name in sorted(ASKED)),
         f"deb-systemd-invoke $_dh_action '{READER}.service' '{NAME}.service'",
     ]
 
@@ -292,7 +355,7 @@ def test_package_stops_on_removal_only(scripts):
     assert not (scripts / "preinst").exists()
     blocks = (scripts / "prerm").read_text().split("# Automatically added")[1:]
     stopped = " ".join(re.findall(r"stop ('.*?') *>", "".join(blocks)))
-    assert sorted(re.findall(r"'(.*?)'", stopped)) == sorted(f"{x}.{y}" for x in PROGRAMS for y in ("service", "socket"))
+    assert sorted(re.findall(r"'(.*?)'", stopped)) == sorted(f"{x}.{y}" for x in ASKED for y in ("service", "socket"))
     assert all('[ "$1" = remove ]' in block for block in blocks)
 
 
@@ -310,6 +373,6 @@ def test_purge_leaves_no_broken_link(scripts, tmp_path):
         assert sorted(path for path in (tmp_path / "sites-enabled").iterdir()) == sorted(links)
 
 
-def test_lintian_is_silent(package):
+def test_lintian_is_silent(packages):
     assert shutil.which("lintian"), "lintian is missing"
-    assert run("lintian", "--allow-root", "--fail-on", "error,warning", package) == ""
+    assert run("lintian", "--allow-root", "--fail-on", "error,warning", *packages.values()) == ""

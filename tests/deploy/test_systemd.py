@@ -1,7 +1,5 @@
 """The package on a machine with systemd, installed as doc/deploy.md says, restarted and killed under load."""
 
-import contextlib
-import json
 import os
 import re
 import signal
@@ -12,70 +10,18 @@ from pathlib import Path
 import pytest
 
 import load
+from installed import CERTIFICATE, LOG, SETTINGS, ask, commands, installed, messages, post, settings, show, token
 from load import FORMAT
-from machine import Machine
-from package import make_package
 from server import wait_for
 
-HERE = Path(__file__).resolve().parent
-DEPLOY = HERE.parents[1] / "doc/deploy.md"
-SETTINGS = "/etc/pbu-log-server/env"
-CERTIFICATE = "/etc/pbu-log-server/tls/cert.pem"
-LOG = "/var/log/pbu-log-server/info.log"
 CLIENTS = 12
 PROGRAMS = ("pbu-log-server", "pbu-log-reader")
 
 
-def commands(heading):
-    """The commands below a heading of doc/deploy.md: the lines that are indented."""
-    text = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", DEPLOY.read_text(), re.M | re.S)[1]
-    return [line[4:] for line in text.splitlines() if line.startswith("    ")]
-
-
 @pytest.fixture(scope="module")
 def machine():
-    with Machine() as machine:
-        package = make_package()
-        machine.copy(package, f"/root/{package.name}")
-        *steps, send, ask = commands("systemd")
-        machine.run("cd /root\n" + "\n".join(steps))
-        # nginx reloads in the background, and we are quicker than people.
-        wait_for(lambda: machine.run(send, check=False) == '{"status": true}', "the record is accepted")
-        found, end = map(json.loads, machine.run(ask).splitlines())
-        assert found["message"] == "hello" and end["end"] and end["complete"]
+    with installed() as machine:
         yield machine
-
-
-def token(machine, name="AUTH_TOKEN"):
-    return re.findall(rb"^%s=(.+)$" % name.encode(), machine.read(SETTINGS), re.M)[-1].decode()
-
-
-def post(machine, record):
-    """The status that a record gets."""
-    return machine.run(
-        f"curl -s -o /dev/null -w '%{{http_code}}' --cacert {CERTIFICATE} -H 'Authorization: {token(machine)}'"
-        f" -H 'Content-Type: application/json' -d '{json.dumps(record)}' https://localhost/api/log")
-
-
-def ask(machine, path, word=None, options=""):
-    """The status of a GET, and what came with it; `word`: a token."""
-    header = f"-H 'Authorization: {word}'" if word else ""
-    said = machine.run(f"curl -s -w '\n%{{http_code}}' --cacert {CERTIFICATE} {header} {options} 'https://localhost{path}'")
-    text, _, status = said.rpartition("\n")
-    return int(status), text
-
-
-def messages(machine, path="/api/log/query?limit=1000"):
-    """What the entries say that a query finds."""
-    status, text = ask(machine, path, token(machine, "READ_TOKEN"))
-    assert status == 200, text
-    *entries, end = map(json.loads, text.splitlines())
-    assert end["end"] and end["why"] in (None, "limit"), end
-    return [x["message"] for x in entries if "message" in x]
-
-
-def show(machine, name, unit="pbu-log-server.service"):
-    return machine.run(f"systemctl show -P {name} {unit}").strip()
 
 
 class Load:
@@ -198,20 +144,6 @@ def test_who_may_read(machine):
     assert [ask(machine, "/api/log/query", word)[0] for word in (None, "wrong", write, read)] == [401, 401, 403, 200]
     assert machine.run(f"curl -s -o /dev/null -w '%{{http_code}}' --cacert {CERTIFICATE} -H 'Authorization: {read}'"
                        " -H 'Content-Type: application/json' -d '{\"msg\": 1}' https://localhost/api/log") == "401"
-
-
-@contextlib.contextmanager
-def settings(machine, *changes):
-    """The settings, changed by commands of sed, for both services; and as they were."""
-    restart = "systemctl restart pbu-log-server.service pbu-log-reader.service"
-    machine.run(f"cp -p {SETTINGS} {SETTINGS}.before")
-    try:
-        for change in changes:
-            machine.run(f"sed -i '{change}' {SETTINGS}")
-        machine.run(restart)
-        yield
-    finally:
-        machine.run(f"mv {SETTINGS}.before {SETTINGS}; {restart}")
 
 
 def test_reading_is_never_open_by_mistake(machine):

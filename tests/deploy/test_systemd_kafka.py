@@ -1,0 +1,184 @@
+"""The packages on a machine with systemd, as doc/deploy.md says for Kafka and for peers; the brokers are librdkafka's."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import kafka
+from installed import CERTIFICATE, LOG, SETTINGS, ask, commands, entries, installed, messages, post, show, token
+from machine import Machine
+from server import wait_for
+
+WRITER = "pbu-log-writer.service"
+FIGURES = "/run/pbu-log-writer/pbu-log-writer.prom"
+DOCUMENTED = "kafka1.example:9092,kafka2.example:9092,kafka3.example:9092"
+WRITES, READS = "pbu-log-server.service", "pbu-log-reader.service"
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    with installed() as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def brokers(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Cluster]:
+    """In the machine's network, which is its loopback."""
+    program, inside = kafka.program(), tmp_path_factory.mktemp("kafka") / "mock_cluster"
+    inside.write_text(f'#!/bin/sh\nexec nsenter --net=/proc/{machine.pid}/ns/net {program} "$@"\n')
+    inside.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kafka, "program", lambda: inside)
+        with kafka.Cluster(topics={"pbu-log": 6}) as cluster:
+            yield cluster
+
+
+def said(machine: Machine, unit: str) -> str:
+    return machine.run(f"journalctl -o cat -u {unit}")
+
+
+def count(machine: Machine, message: str) -> int:
+    try:
+        return machine.read(LOG).count(message.encode())
+    except FileNotFoundError:
+        return 0
+
+
+@pytest.mark.parametrize("unit, setting", [(WRITES, "KAFKA_BROKERS=localhost:9"), (READS, "READ_PEERS=https://localhost")])
+def test_without_the_drop_in_it_says_what_is_missing(machine: Machine, unit: str, setting: str) -> None:
+    machine.run(f"echo {setting} >> {SETTINGS}; systemctl restart {unit} || :")
+    try:
+        name = setting.partition("=")[0]
+        wait_for(lambda: re.search(rf"{name}: .*network\.conf", said(machine, unit)), "it says what it needs")
+    finally:
+        machine.run(f"sed -i '/^{name}=/d' {SETTINGS}; systemctl restart {unit}")
+    wait_for(lambda: post(machine, {"msg": "as before"}) == "200" and "as before" in messages(machine), "all is as before")
+
+
+def test_the_writer_waits_to_be_started(machine: Machine) -> None:
+    """Its package is there, and has left the settings to people."""
+    assert machine.run("cd /root && apt-get -qq -y install ./pbu-log-writer_*.deb && systemctl is-enabled pbu-log-writer || :"
+                       ).splitlines()[-1] == "disabled"
+    assert show(machine, "ActiveState", WRITER) == "inactive"
+
+
+def test_the_server_hands_over(machine: Machine, brokers: kafka.Cluster) -> None:
+    steps = "\n".join(commands("The server hands over to Kafka"))
+    assert steps.count(DOCUMENTED) == 1
+    machine.run(steps.replace(DOCUMENTED, brokers.brokers))
+    # The first words with brokers take a moment.
+    wait_for(lambda: ask(machine, "/api/health")[0] == 200, "the server is healthy", 60)
+    assert [post(machine, {"msg": f"handed over {number}", "name": f"app.{number}"}) for number in range(20)] == ["200"] * 20
+    held = [json.loads(x.value or b"{}")["message"] for x in brokers.read("pbu-log")]
+    assert sorted(held) == sorted(f"handed over {number}" for number in range(20))
+    assert count(machine, "handed over") == 0
+
+
+def test_the_writer_writes(machine: Machine, brokers: kafka.Cluster) -> None:
+    machine.run("cd /root\n" + "\n".join(commands("A writer")))
+    wait_for(lambda: count(machine, "handed over") == 20, "all is in the file", 90)
+    assert sorted(messages(machine)[:20]) == sorted(f"handed over {number}" for number in range(20))
+    assert show(machine, "Type", WRITER) == "notify" and show(machine, "StatusText", WRITER).startswith("version ")
+    assert machine.run(f"stat -c %U /proc/{show(machine, 'MainPID', WRITER)}").strip() == "pbu-log-server"
+    # The files as without Kafka.
+    assert machine.run(f"stat -c '%a %U' /var/log/pbu-log-server {LOG}").split() == [
+        "750", "pbu-log-server", "640", "pbu-log-server"]
+
+
+def test_restarts_write_nothing_twice(machine: Machine, brokers: kafka.Cluster) -> None:
+    for number in range(9):
+        assert post(machine, {"msg": f"between {number}", "name": f"app.{number}"}) == "200"
+        how = ("systemctl restart", "systemctl kill -s KILL", "systemctl reload")[number % 3]
+        machine.run(f"{how} {WRITER}")
+    assert post(machine, {"msg": "between all"}) == "200"
+    wait_for(lambda: count(machine, "between") >= 10, "all is in the file", 90)
+    assert [count(machine, f"between {x}\n") for x in (*range(9), "all")] == [1] * 10
+    assert count(machine, "handed over") == 20
+
+
+def test_its_figures_are_for_everybody(machine: Machine) -> None:
+    """As node_exporter, which is not in its group, finds them."""
+    nobody = "setpriv --reuid nobody --regid nogroup --clear-groups"
+    text = machine.run(f"{nobody} cat {FIGURES}")
+    assert len(re.findall(r'^pbu_log_writer_lag_messages\{partition="\d"\} \d+$', text, re.M)) == 6
+    assert "Permission denied" in machine.run(f"{nobody} ls /var/log/pbu-log-server 2>&1 || :")
+
+
+@pytest.mark.parametrize("unit", [WRITES, WRITER])
+def test_exposure_with_a_network(machine: Machine, unit: str) -> None:
+    """Beyond the 0.2 without: the network, and that its addresses are not known. Nothing else."""
+    text = machine.run(f"systemd-analyze security --no-pager {unit}")
+    assert float(re.search(r"Overall exposure level .*: ([\d.]+)", text)[1]) <= 1.1, text
+    wrong = set(re.findall(r"^✗ (\S+) ", text, re.M))
+    network = {"RestrictAddressFamilies=~AF_(INET|INET6)", "PrivateNetwork=", "IPAddressDeny="}
+    assert network <= wrong <= network | {"RestrictAddressFamilies=~AF_UNIX", "RootDirectory=/RootImage=", "DeviceAllow=",
+                                          "UMask="}, wrong
+
+
+def test_a_closer_drop_in(machine: Machine) -> None:
+    """What the example says of addresses: they are allowed, whatever else is denied by the unit."""
+    text = machine.run(f"cat /etc/systemd/system/{WRITES}.d/network.conf")
+    assert text.rstrip().endswith("\nIPAddressDeny=") and "#   IPAddressAllow=localhost " in text
+    machine.run(f"sed -i 's/^IPAddressDeny=$/IPAddressAllow=localhost/' /etc/systemd/system/{WRITES}.d/network.conf;"
+                f" systemctl daemon-reload; systemctl restart {WRITES}")
+    try:
+        assert show(machine, "IPAddressDeny", WRITES) and show(machine, "IPAddressAllow", WRITES)
+        wait_for(lambda: post(machine, {"msg": "closer"}) == "200", "brokers are reached", 60)
+    finally:
+        machine.run(f"printf %s '{text}' > /etc/systemd/system/{WRITES}.d/network.conf;"
+                    f" systemctl daemon-reload; systemctl restart {WRITES}")
+
+
+def test_the_writers_unit_is_without_mistakes(machine: Machine) -> None:
+    assert machine.run(f"systemd-analyze verify --man=no {WRITER}") == ""
+
+
+def test_what_the_writer_may_write(machine: Machine) -> None:
+    pid = show(machine, "MainPID", WRITER)
+    mounts = [line.split() for line in machine.run(f"cat /proc/{pid}/mountinfo").splitlines()]
+    writable = {x[4] for x in mounts if "rw" in x[5].split(",")}
+    own = {"/var/log/pbu-log-server", "/run/pbu-log-writer", "/proc"}
+    assert own <= writable <= own | {"/dev/pts", "/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/dev/hugepages"}
+
+
+def test_readers_that_ask_each_other(machine: Machine, tmp_path: Path) -> None:
+    """This machine by two names, one of which is its own: what it has is there once by each."""
+    certificate = CERTIFICATE.rpartition("/")[0]
+    machine.run(
+        f"echo 127.0.0.1 log1.example log2.example >> /etc/hosts; cd {certificate};"
+        " openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 2 -subj /CN=log"
+        " -addext subjectAltName=DNS:localhost,DNS:log1.example,DNS:log2.example -keyout key.pem -out cert.pem 2>/dev/null;"
+        f" cp cert.pem /etc/pbu-log-server/peers.pem; systemctl reload nginx; cp -p {SETTINGS} {SETTINGS}.before;"
+        f" echo READ_PEERS_CA=/etc/pbu-log-server/peers.pem >> {SETTINGS}")
+    alone = sorted(messages(machine))
+    try:
+        machine.run("\n".join(commands("Readers that ask each other")))
+        wait_for(lambda: ask(machine, "/api/log/query?limit=1", token(machine, "READ_TOKEN"))[0] == 200, "it is there")
+        found = entries(machine)
+        for name in "log1.example", "log2.example":
+            assert sorted(x["message"] for x in found if x["server"] == name) == alone
+        assert len(found) == 2 * len(alone)
+    finally:
+        machine.run(f"mv {SETTINGS}.before {SETTINGS}; rm -r /etc/systemd/system/{READS}.d; systemctl daemon-reload;"
+                    f" systemctl restart {READS}")
+    assert sorted(messages(machine)) == alone
+
+
+def test_an_upgrade_starts_the_writer_again(machine: Machine, brokers: kafka.Cluster) -> None:
+    before = show(machine, "MainPID", WRITER)
+    machine.run("apt-get -qq -y install --reinstall /root/pbu-log-writer_*.deb")
+    wait_for(lambda: show(machine, "MainPID", WRITER) not in ("0", before), "another one writes")
+    assert post(machine, {"msg": "upgraded"}) == "200"
+    wait_for(lambda: count(machine, "upgraded") == 1, "it writes", 90)
+
+
+def test_a_removed_writer_leaves_the_logs(machine: Machine) -> None:
+    machine.run("apt-get -qq -y purge pbu-log-writer")
+    assert show(machine, "ActiveState", WRITER) == "inactive" and count(machine, "upgraded") == 1
+    # And the server writes files again, when it is told of no brokers.
+    machine.run(f"sed -i /^KAFKA_/d {SETTINGS}; systemctl restart {WRITES}")
+    assert post(machine, {"msg": "without Kafka"}) == "200" and count(machine, "without Kafka") == 1
