@@ -32,7 +32,7 @@ class Project:
         self.command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
         for name in files:
             self.command += ["-f", name]
-        self.now = {}
+        self.now: dict[str, str] = {}
 
     def compose(self, *args, check=True, **settings):
         """docker-compose with these settings in its environment, and no other."""
