@@ -4,7 +4,7 @@
 # Which names are taken. Others in the file belong to somebody else, and some would upset this script.
 dotenv_names_setting() {
 	case $1 in
-	LOG_* | AUTH_* | READ_* | QUERY_* | KAFKA_* | ENABLED_LOG_LEVELS | PORT | MAX_* | THREADS | TZ | BUILD_DIR | RUN_DIR | CLUSTER_*) return 0 ;;
+	LOG_* | AUTH_* | READ_* | QUERY_* | KAFKA_* | METRICS_FILE | ENABLED_LOG_LEVELS | PORT | MAX_* | THREADS | TZ | BUILD_DIR | RUN_DIR | CLUSTER_*) return 0 ;;
 	*) return 1 ;;
 	esac
 }

@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
-SETTINGS = re.compile("LOG_|AUTH_TOKEN|KAFKA_|READ_|QUERY_|ENABLED_LOG_LEVELS|MAX_|THREADS|PORT")
+SETTINGS = re.compile("LOG_|AUTH_TOKEN|KAFKA_|METRICS_|READ_|QUERY_|ENABLED_LOG_LEVELS|MAX_|THREADS|PORT")
 OPEN_FILES = 16384
 
 

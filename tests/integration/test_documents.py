@@ -11,11 +11,12 @@ from server import SETTINGS, TREE
 pytestmark = pytest.mark.once
 
 BUILD = TREE / os.environ.get("BUILD_DIR", "build")
-SERVER, READER = PROGRAMS = ("pbu-log-server", "pbu-log-reader")
+SERVER, READER, WRITER = PROGRAMS = ("pbu-log-server", "pbu-log-reader", "pbu-log-writer")
 
 # Where no value can be said: words for it, that the places have in common.
 WORDS = {"AUTH_TOKEN": "none", "AUTH_TOKEN_FILE": "none", "READ_TOKEN": "none", "READ_TOKEN_FILE": "none",
          "READ_PEERS": "none", "KAFKA_BROKERS": "none", "KAFKA_CONFIG": "none",
+         "KAFKA_INSTANCE": "host and folder", "METRICS_FILE": "none",
          "READ_PEERS_TOKEN": "none", "READ_PEERS_CA": "the system's", "READ_NAME": "the host's",
          "LOG_DATE_FORMAT": "Python's", "TZ": "the system's", "THREADS": "processors + 1, at least 3"}
 # The same of --help, which says it where the value would be.
@@ -31,10 +32,11 @@ def run(*command, **options):
 
 def checked(program, **settings):
     """What --check understands of an environment with these settings and no others."""
-    lines = run(BUILD / program, "--check", env=settings).splitlines()
+    needed = {"KAFKA_BROKERS": "localhost:9092"} if program == WRITER else {}
+    lines = run(BUILD / program, "--check", env={**settings, **needed}).splitlines()
     found = dict(line.split("=", 1) for line in lines)
     assert len(found) == len(lines)
-    return found
+    return {**found, **dict.fromkeys(needed, "")}
 
 
 def all_settings():
@@ -77,10 +79,10 @@ def usage(program):
     return dict(re.findall(r"^  (\w+) +(.*(?:\n   .*)*)", section, re.M))
 
 
-def compose(service):
+def compose(service, file="compose.yaml"):
     """What a container is given: the default of each variable, None where it has none."""
-    service = re.search(rf"^  {service}:\n((?:    .*\n|\n)+)", (TREE / "compose.yaml").read_text(), re.M)[1]
-    section = re.search(r"^    environment:\n((?:      .*\n)+)", service, re.M)[1]
+    service = re.search(rf"^  {service}:(?: &\w+)?\n((?:    .*\n|\n)+)", (TREE / file).read_text(), re.M)[1]
+    section = re.search(r"^    environment:(?: &\w+)?\n((?:      .*\n)+)", service, re.M)[1]
     given = re.findall(r"^      (\w+):(.*)$", section, re.M)
     form = re.compile(r' "\$\{(\w+):?-(.*)\}"')
     matches = {name: form.fullmatch(text) for name, text in given}
@@ -138,7 +140,7 @@ def test_example_environment_changes_nothing(program):
         took["AUTH_TOKEN"] = real["AUTH_TOKEN"]
     assert took == real
     # An empty one is not set: then it can't be told from one that is forgotten here.
-    assert {name for name, value in settings.items() if not value} == set(WORDS) - {"TZ"}
+    assert {name for name, value in settings.items() if not value} == set(WORDS) - {"TZ", "METRICS_FILE"}
 
 
 @pytest.mark.parametrize("program, service, own", [
@@ -161,6 +163,20 @@ def test_compose_passes_every_setting_on(program, service, own):
     # A container has no time zone of the system's.
     assert given["TZ"] == "UTC"
     assert f"${{PORT:-{all_settings()['PORT']}}}" in (TREE / "compose.yaml").read_text()
+
+
+@pytest.mark.parametrize("program, service, own", [
+    # Tokens and Kafka's way come by no file, and the server writes none.
+    (SERVER, "server1", {"LOG_FOLDER", "LOG_FORMAT", "LOG_DATE_FORMAT", "LOG_ROTATE", "LOG_MAX_BYTES", "LOG_BACKUP_COUNT",
+                         "LOG_FSYNC", "PORT", "AUTH_TOKEN_FILE", "KAFKA_CONFIG"}),
+    (WRITER, "writer1", {"LOG_FOLDER", "METRICS_FILE", "KAFKA_CONFIG"}),
+    (READER, "reader1", {"LOG_FOLDER", "AUTH_TOKEN_FILE", "READ_TOKEN_FILE", "READ_PEERS_CA"}),
+])
+def test_composes_cluster_passes_every_setting_on(program, service, own):
+    given, real = compose(service, "compose.cluster.yaml"), checked(program)
+    assert set(given) == set(real) - own
+    for name, default in given.items():
+        assert default == ("UTC" if name == "TZ" else real[name]) or default is None, name
 
 
 def test_dotenv_takes_every_setting():
@@ -189,6 +205,14 @@ def test_manual_names_every_metric():
     assert set(named) == {name for name, _ in rows} | set(others) and rows and others
     for name, text in rows:
         assert named[name].replace("\n", " ").strip() == text
+
+
+def test_manual_names_every_figure_of_the_writer():
+    text = re.sub(r'"\s*"', "", (TREE / "src/writer/writer_metrics.c").read_text())
+    real = dict(re.findall(r'(?:head|single)\(\s*out, "(\w+)", "\w+",\s*"(.*?)"', text))
+    section = manual_of(WRITER).split("\n.Ss The figures\n")[1].split("\n.Sh ")[0]
+    named = dict(re.findall(r"^\.It Li pbu_log_writer_(\w+)\n((?:[^.].*\n)+)", section, re.M))
+    assert {name: words.replace("\n", " ").strip() for name, words in named.items()} == real and real
 
 
 def routes(source):
