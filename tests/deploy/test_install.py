@@ -213,7 +213,7 @@ def test_systemd_understands_the_user(prefix, tmp_path):
     (tmp_path / "etc").mkdir()
     run("systemd-sysusers", f"--root={tmp_path}", prefix / f"lib/sysusers.d/{NAME}.conf")
     users = {x[0]: x for x in (line.split(":") for line in (tmp_path / "etc/passwd").read_text().splitlines())}
-    assert set(users) == set(PROGRAMS) and users[NAME][5] == f"/var/log/{NAME}"
+    assert set(users) == set(ASKED) and users[NAME][5] == f"/var/log/{NAME}"
     # The reader is another user, of the group that may read the logs.
     assert users[NAME][2] != users[READER][2] and users[NAME][3] == users[READER][3]
 

@@ -53,9 +53,13 @@ def manual_of(program):
 
 
 def readme():
-    section = (TREE / "README.md").read_text().split("\n## Settings\n")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", section, re.M)
-    return {name: text.replace("`", "") for name, text in rows}
+    """With those that it leaves to doc/scale.md."""
+    found = {}
+    for page in "README.md", "doc/scale.md":
+        section = (TREE / page).read_text().split("\n## Settings\n")[1].split("\n## ")[0]
+        for name, text in re.findall(r"^\| `(\w+)` \| (.*?) \|", section, re.M):
+            assert found.setdefault(name, text.replace("`", "")) == text.replace("`", ""), name
+    return found
 
 
 def manual(program):
