@@ -284,10 +284,10 @@ def test_package_holds_what_is_installed(packages, name):
     package, installs = packages[name], WRITERS_FILES if name == WRITER else SERVERS_FILES
     held = {}
     for line in run("dpkg-deb", "-c", package).splitlines():
-        mode, owner, _, _, _, name = line.split(None, 5)
+        mode, owner, _, _, _, path = line.split(None, 5)
         if not mode.startswith("d"):
             assert owner == "root/root"
-            held[name.removeprefix("./").removesuffix(".gz")] = mode
+            held[path.removeprefix("./").removesuffix(".gz")] = mode
     modes = {0o755: "-rwxr-xr-x", 0o644: "-rw-r--r--", 0o640: "-rw-r-----"}
     units = run("pkg-config", "--variable=systemdsystemunitdir", "systemd").strip().lstrip("/")
     expected = {path.replace("usr/lib/systemd/system", units): modes[mode] for path, mode in installs.items()}
@@ -327,9 +327,12 @@ def test_the_writer_waits_for_its_settings(writers, tmp_path):
     """It is neither enabled nor started by its package; one that runs is started again by an upgrade, once."""
     scripts = scripts_of(writers, tmp_path)
     text = (scripts / "postinst").read_text()
-    assert "deb-systemd-helper enable" not in text and "invoke start" not in text and "deb-systemd-invoke restart" not in text
-    assert f"deb-systemd-invoke try-restart '{WRITER}.service'" in text and not (scripts / "conffiles").exists()
-    assert re.search(rf'"\$1" = remove .*\n.*deb-systemd-invoke stop \'{WRITER}.service\'', (scripts / "prerm").read_text())
+    # Enabled again only where it was: what the helper knows of it.
+    assert re.findall(r"^.*(?:helper enable|deb-systemd-invoke \S+)", text, re.M) == [
+        "\t\t\tdeb-systemd-helper enable", "\t\t\tdeb-systemd-invoke try-restart"]
+    assert f"was-enabled '{WRITER}.service'" in text and "debian-installed" in text
+    assert not (scripts / "preinst").exists() and not (scripts / "conffiles").exists()
+    assert re.search(rf'"\$1" = remove .*\n.*deb-systemd-invoke stop {WRITER}.service', (scripts / "prerm").read_text())
 
 
 def test_package_keeps_edited_files(scripts):
