@@ -10,8 +10,10 @@
 /* An entry, where whatever writes them wants each by itself. */
 struct entry_mark {
 	size_t len;	  /* in the buffer of its level, after those before it */
-	uint32_t key_len; /* of its logger's name, in `keys` */
-	uint32_t index;	  /* of the record in its request, dropped ones counted */
+	uint32_t key_len; /* of its logger's name, in `keys`, */
+	uint32_t
+	    added_len;	/* and behind it, of what tells it from what was sent (render_added.h) */
+	uint32_t index; /* of the record in its request, dropped ones counted */
 	enum level level;
 };
 
@@ -20,7 +22,7 @@ struct entries {
 	uint64_t records[LEVEL_COUNT]; /* how many entries each holds */
 	int64_t arrival;	       /* CLOCK_REALTIME, nanoseconds: decides the day */
 	/* Only where they are wanted: all entries in the order of the request, a struct entry_mark
-	 * each, and their loggers' names. */
+	 * each, and their loggers' names and what belongs to them. */
 	struct buf marks;
 	struct buf keys;
 };

@@ -179,9 +179,9 @@ hand_over(struct publish *p, struct ticket *t)
 	size_t marks = e->marks.len / sizeof(*mark), begun;
 	struct ticket_progress *at = &t->progress;
 	char batch[BATCH_MAX];
-	struct kafka_header headers[2] = {
-	    {.name = BATCH_LEVEL_HEADER}, {.name = BATCH_HEADER, .value = batch}};
-	struct kafka_record record = {.headers = headers, .header_count = 2, .owner = t};
+	struct kafka_header headers[] = {{.name = BATCH_LEVEL_HEADER},
+	    {.name = BATCH_HEADER, .value = batch}, {.name = BATCH_ADDED_HEADER}};
+	struct kafka_record record = {.headers = headers, .owner = t};
 
 	begun = batch_begin(batch, t->batch.id, t->batch.len, t->batch.number);
 	for (; at->mark < marks && atomic_load(&at->error) == KAFKA_GOOD; at->mark++) {
@@ -199,8 +199,11 @@ hand_over(struct publish *p, struct ticket *t)
 		record.len = m->len - 1; /* the newline */
 		record.key = e->keys.data + at->key;
 		record.key_len = m->key_len;
+		headers[2].value = record.key + m->key_len;
+		headers[2].len = m->added_len;
+		record.header_count = m->added_len > 0 ? 3 : 2;
 		at->offset[m->level] += m->len;
-		at->key += m->key_len;
+		at->key += m->key_len + m->added_len;
 		atomic_fetch_add(&at->pending, 1);
 		metrics_add(&p->metrics->kafka_in_flight, 1);
 		metrics_add(&p->metrics->kafka_in_flight_bytes, record.len);

@@ -160,16 +160,19 @@ read_record(struct intake *in, struct value object, struct record *record, struc
 
 /* Notes an entry for who wants each by itself. Python's logger without a name is called root. */
 static bool
-mark(struct entries *entries, const struct record *record, size_t index, enum level level,
-    size_t len)
+mark(struct intake *in, struct entries *entries, const struct record *record, size_t index,
+    enum level level, size_t len)
 {
 	struct value name = record->field[FIELD_NAME];
 	struct entry_mark m = {.len = len, .index = (uint32_t)index, .level = level};
+	char added[RENDER_ADDED_SIZE];
 
 	if (name.type != VALUE_STRING || name.len == 0)
 		name = value_string("root");
 	m.key_len = (uint32_t)name.len;
+	m.added_len = (uint32_t)render_added_put(&in->render.added, added);
 	buf_append(&entries->keys, name.text, name.len);
+	buf_append(&entries->keys, added, m.added_len);
 	buf_append(&entries->marks, &m, sizeof(m));
 	return !entries->keys.failed && !entries->marks.failed;
 }
@@ -208,7 +211,7 @@ take_record(struct intake *in, struct value object, const struct render_arrival 
 		return refuse(in, r, INTAKE_TOO_LARGE, "the entries would be too large");
 	in->entries_left -= out->len - before;
 	if (in->settings->marks &&
-	    !mark(entries, &record, r->counts.records, (enum level)level, out->len - before))
+	    !mark(in, entries, &record, r->counts.records, (enum level)level, out->len - before))
 		return no_memory(r);
 	return out->failed || whole != JSON_RECORD ? no_memory(r) : INTAKE_GOOD;
 }

@@ -5,6 +5,7 @@
 #include "writer/rejected.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* The header of that name; an empty one where there is none. */
 static const char *
@@ -26,8 +27,15 @@ key_of(struct writer *w, const struct kafka_message *m, struct seen_key *key)
 	size_t batch_len, index_len;
 	const char *batch = header(w, m, "batch", &batch_len);
 	const char *index = header(w, m, "index", &index_len);
+	const char *colon = batch_len > 0 ? memrchr(batch, ':', batch_len) : NULL;
 
 	key->partition = m->partition;
+	/* As pbu-log-server has it (kafka/batch.h); else the index has a header of its own. */
+	if (colon != NULL) {
+		index = colon + 1;
+		index_len = batch_len - (size_t)(index - batch);
+		batch_len = (size_t)(colon - batch);
+	}
 	return batch_len > 0 && seen_parse(batch, batch_len, index, index_len, key);
 }
 

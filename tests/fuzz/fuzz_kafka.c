@@ -1,7 +1,6 @@
 /* What Kafka's side reads: the file of properties, the header of a message, librdkafka's
  * statistics. The first byte says which. */
 #include "fuzz.h"
-#include "kafka/batch.h"
 #include "kafka/kafka_properties.h"
 #include "kafka/kafka_statistics.h"
 
@@ -28,23 +27,6 @@ try_properties(const char *text, size_t len)
 	buf_free(&mistakes);
 }
 
-/* What is taken is what would be written, but for zeros before a number. */
-static void
-try_batch(const char *text, size_t len)
-{
-	char again[BATCH_MAX];
-	struct batch b, c;
-	size_t n;
-
-	if (!batch_parse(text, len, &b))
-		return;
-	require(b.len > 0 && b.len <= BATCH_ID_MAX && b.id == text);
-	n = batch_end(again, batch_begin(again, b.id, b.len, b.number), b.index);
-	require(n <= len && n <= BATCH_MAX && batch_parse(again, n, &c));
-	require(c.len == b.len && memcmp(c.id, b.id, b.len) == 0);
-	require(c.number == b.number && c.index == b.index);
-}
-
 static void
 walk(const char *object, int depth)
 {
@@ -69,7 +51,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_putc(&text, '\0');
 	switch (data[0]) {
 	case 'p': try_properties(text.data, size - 1); break;
-	case 'b': try_batch(text.data, size - 1); break;
 	default: walk(text.data, 0); break;
 	}
 	buf_free(&text);

@@ -81,7 +81,7 @@ def test_a_record_is_a_message(publisher: Server, cluster: Cluster) -> None:
     assert publisher.post(record, key(client, 3)).json() == {"status": True}
     [message] = of(cluster.read(TOPIC), client)
     assert message.key == b"app.db"
-    assert message.headers == {"level": b"WARNING", "batch": f"{client}-3:0".encode()}
+    assert message.headers == {"level": b"WARNING", "batch": f"{client}-3:0".encode(), "added": b"message"}
     assert message.value is not None and b"\n" not in message.value
     line = json.loads(message.value)
     assert line.pop("received").endswith("Z")

@@ -37,7 +37,7 @@ clock_coarse_ns(void)
 /* --- Kafka --- */
 
 struct produced {
-	char value[64], key[64], level[16], batch[BUFSIZ];
+	char value[64], key[64], level[16], batch[128], added[64];
 	size_t len;
 	void *owner;
 };
@@ -151,11 +151,15 @@ kafka_produce(struct kafka *k, const struct kafka_record *r)
 		return fake.error;
 	copy(p->value, sizeof(p->value), r->value, r->len);
 	copy(p->key, sizeof(p->key), r->key, r->key_len);
-	assert_int_equal(r->header_count, 2);
+	assert_in_range(r->header_count, 2, 3);
 	assert_string_equal(r->headers[0].name, "level");
 	copy(p->level, sizeof(p->level), r->headers[0].value, r->headers[0].len);
 	assert_string_equal(r->headers[1].name, "batch");
 	copy(p->batch, sizeof(p->batch), r->headers[1].value, r->headers[1].len);
+	if (r->header_count > 2)
+		assert_string_equal(r->headers[2].name, "added");
+	copy(p->added, sizeof(p->added), r->headers[2].value,
+	    r->header_count > 2 ? r->headers[2].len : 0);
 	p->len = r->len;
 	p->owner = r->owner;
 	fake.count++;
@@ -376,6 +380,27 @@ records_keep_their_order_over_levels(void **state)
 	assert_null(resume(f));
 	acknowledge(1);
 	is_finished(resume(f), &f->ticket[0], TICKET_DONE);
+}
+
+/* What was not sent is told; nothing where it was. */
+static void
+what_was_added_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct entry_mark *marks;
+
+	put(f, 0, LEVEL_INFO, "keymessage,nan", "v", 0);
+	put(f, 0, LEVEL_INFO, "other", "w", 1);
+	marks = (struct entry_mark *)(void *)f->entries[0].marks.data;
+	marks[0].key_len = 3;
+	marks[0].added_len = 11;
+	assert_null(submit(f, 0));
+	assert_string_equal(fake.produced[0].key, "key");
+	assert_string_equal(fake.produced[0].added, "message,nan");
+	assert_string_equal(fake.produced[1].key, "other");
+	assert_string_equal(fake.produced[1].added, "");
+	acknowledge(2);
+	assert_non_null(resume(f));
 }
 
 /* Without a key of the client's, each request has one of the server's own. */
@@ -706,6 +731,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    publish_test(a_record_is_a_message),
 	    publish_test(records_keep_their_order_over_levels),
+	    publish_test(what_was_added_is_told),
 	    publish_test(requests_without_a_key_have_one),
 	    publish_test(nothing_is_done_at_once),
 	    publish_test(what_failed_before_is_not_published),
