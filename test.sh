@@ -25,6 +25,7 @@ those that only compute (scripts, format, static, gcc, clang, fuzz) beside them.
   deploy       tests/deploy: the package, systemd, compose, TLS, in containers; as root
   fault        tests/fault: disks, memory and clocks that fail; as root
   power        tests/power: power cuts, in QEMU; as root
+  cluster      tests/cluster: Kafka, servers and writers, and CLUSTER_FAULTS (20) faults; as root
   scripts      shellcheck
   format       clang-format
   static       clang-tidy, cppcheck, gcc -fanalyzer
@@ -39,7 +40,7 @@ EOF
 }
 
 quick=(packages python build unit client integration page)
-all=("${quick[@]}" slow programs programs_slow page_slow libfcgi deploy fault power asan tsan distcheck)
+all=("${quick[@]}" slow programs programs_slow page_slow libfcgi deploy fault power cluster asan tsan distcheck)
 # These only compute. With `all` they take what the others, which mostly wait, leave of the processors.
 beside=(scripts format static gcc clang fuzz)
 
@@ -48,6 +49,8 @@ cd "$tree" || exit 1
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # shellcheck source=tools/packages.sh
 . tools/packages.sh
+# shellcheck source=tools/kafka.sh
+. tools/kafka.sh
 # shellcheck source=tools/page_tools.sh
 . tools/page_tools.sh
 
@@ -358,6 +361,11 @@ stage_fault() {
 
 stage_power() {
 	as_root_in power qemu-system-x86=program:qemu-system-x86_64 cpio=program:cpio e2fsprogs=program:mkfs.ext4
+}
+
+stage_cluster() {
+	as_root_in cluster "${kafka_needs[@]}" "${kafka_fetch_needs[@]}" "${cluster_build_needs[@]}" kcat=program:kcat \
+		iproute2=program:ip openssl=program:openssl
 }
 
 stage_scripts() {

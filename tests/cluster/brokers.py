@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,14 +91,14 @@ class Broker:
 class Brokers:
     def __init__(self, folder: Path, machines: Sequence[Machine], *, extra: str = "", disk: bool = False) -> None:
         """
-        extra: lines for the broker's properties, where {port} is a third port of each broker, for a listener. disk: the first
-        one has one of its own.
+        extra: lines for the broker's properties, which win; {listeners} and
+        {advertised} stand there for those with one more, named SECURED. disk: the first one has one of its own.
         """
         fetch()
         self.topic = TOPIC
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         places = [(machine.address, free_port(), free_port()) for machine in machines]
-        self.extra_ports = [free_port() for _ in machines]
+        self.secured_ports = [free_port() for _ in machines]
         self.all: list[Broker] = []
         self.machine = machines[0]
         for number, machine in enumerate(machines, 1):
@@ -110,8 +110,13 @@ class Brokers:
             subprocess.run([*within, "bash", "-c", f'tree=$0; . "$tree/tools/kafka.sh"; kafka_render "$@" {words}', str(TREE),
                             str(at), cluster, str(number)], check=True)
             with open(at / "broker.properties", "a", encoding="utf-8") as f:
-                f.write(extra.replace("{port}", str(self.extra_ports[number - 1])).replace("{address}", machine.address))
+                _, port, controller = places[number - 1]
+                client = f"CLIENT://{machine.address}:{port}"
+                secured = f"SECURED://{machine.address}:{self.secured_ports[number - 1]}"
+                f.write(extra.format(listeners=f"{client},CONTROLLER://{machine.address}:{controller},{secured}",
+                                     advertised=f"{client},{secured}"))
             self.all.append(Broker(number, at, machine, small))
+        self.secured = ",".join(f"{p[0]}:{port}" for p, port in zip(places, self.secured_ports, strict=True))
         self.servers = ",".join(f"{address}:{port}" for address, port, _ in places)
 
     def start(self) -> None:
@@ -133,8 +138,8 @@ class Brokers:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def create_topic(self, name: str = TOPIC, partitions: int = PARTITIONS, **config: object) -> None:
-        settings = {"min.insync.replicas": 2, **{key.replace("_", "."): value for key, value in config.items()}}
+    def create_topic(self, name: str = TOPIC, partitions: int = PARTITIONS, config: Mapping[str, object] | None = None) -> None:
+        settings = {"min.insync.replicas": 2, **(config or {})}
         self.tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", self.servers, "--create", "--if-not-exists",
                   "--topic", name, "--partitions", partitions, "--replication-factor", len(self.all),
                   *(word for key, value in settings.items() for word in ("--config", f"{key}={value}")))

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -34,18 +35,19 @@ def library(name: str, folder: Path) -> Path:
 class Cluster:
     """
     `with Cluster() as cluster:` starts all but the spare writer. separate: each is on a machine of its own, which can be cut
-    off; the first broker and the first writer have disks that can be filled.
+    off; the first broker and the first writer have disks that can be filled. brokers: lines of their properties.
     """
 
     def __init__(self, *, separate: bool = True, writers: int = 2, server_settings: dict[str, object] | None = None,
-                 writer_settings: dict[str, object] | None = None, topic: dict[str, object] | None = None) -> None:
+                 writer_settings: dict[str, object] | None = None, topic: dict[str, object] | None = None, brokers: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="cluster-", dir=RUN_BASE))
         self.folder.chmod(0o711)
         self.network = Network(*MACHINES) if separate else None
         machines = self.network.machines if self.network else dict.fromkeys(MACHINES, Machine("127.0.0.1"))
         self.disks = [Disk(self.folder / "disk")] if separate else []
         self.topic = topic or {}
-        self.brokers = Brokers(self.folder, [machines[f"broker-{n}"] for n in (1, 2, 3)], disk=separate)
+        self.brokers = Brokers(self.folder, [machines[f"broker-{n}"] for n in (1, 2, 3)], extra=brokers,
+                               disk=separate)
         common = {"KAFKA_BROKERS": self.brokers.servers, "KAFKA_TOPIC": TOPIC}
         hold = library("hold", self.folder)
         group = self.folder / "group.properties"
@@ -62,13 +64,20 @@ class Cluster:
 
     def start(self) -> None:
         self.brokers.start()
-        self.brokers.create_topic(**self.topic)
+        self.brokers.create_topic(config=self.topic)
         for server in self.servers:
             server.start()
         self.nginx.start()
         for writer in self.writers:
             writer.start()
-        wait_for(self.healthy, f"the servers are ready; they said:\n{self.said()}", 60, 0.1)
+        self.wait_for(self.healthy, "the servers are ready")
+
+    def wait_for(self, condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+        """And tells, when it is in vain, what the programs said."""
+        try:
+            wait_for(condition, what, seconds, 0.05)
+        except AssertionError as e:
+            raise AssertionError(f"{e}\n{self.said()}") from None
 
     def healthy(self) -> bool:
         """Both of them, as far as a few requests in turn can tell."""

@@ -158,8 +158,17 @@ class Load:
         return sum((c.taken for c in self.clients), Counter())
 
     @property
+    def sent(self) -> Counter[str]:
+        return sum((c.sent for c in self.clients), Counter())
+
+    @property
     def answers(self) -> Counter[str]:
         return sum((c.answers for c in self.clients), Counter())
+
+    @property
+    def refused(self) -> int:
+        """Answers that were not 200, and those that did not come."""
+        return sum(count for answer, count in self.answers.items() if answer != "200")
 
     @property
     def wrong(self) -> list[str]:

@@ -46,7 +46,15 @@ def of_slow_clients(rows):
         yield what, f"{requests:,}", f"{p99 * 1000:.1f} ms", f"{slowest * 1000:.0f} ms"
 
 
-TABLES = {"power": as_they_are, "faults": as_they_are, "rude": of_crowds, "slow": of_slow_clients, "long": as_they_are}
+def of_clusters(rows):
+    """Each kind of fault, and all of them: what was lost would have failed the run."""
+    for what, times, taken, refused, slowest, *rest in rows:
+        twice = f"{rest[0]:,}" if rest else "-"
+        yield what, times, f"{taken:,}", f"{refused:,}", 0, twice, f"{slowest:.1f}"
+
+
+TABLES = {"power": as_they_are, "faults": as_they_are, "rude": of_crowds, "slow": of_slow_clients, "long": as_they_are,
+          "cluster": of_clusters}
 
 
 def put(page, noted, date, machine):

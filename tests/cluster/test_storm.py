@@ -1,0 +1,38 @@
+"""Faults, one after the other, by seed, under load: nothing that was answered 200 is lost, or twice, or out of its order.
+
+CLUSTER_FAULTS says how many, CLUSTER_SEED repeats them, CLUSTER_ONLY names kinds of storm.py, with a comma between.
+"""
+
+import os
+import random
+import time
+
+from cluster import Cluster
+from figures import note
+from load import Load
+from outcome import finish
+from storm import FAULTS, Storm
+
+COUNT = int(os.environ.get("CLUSTER_FAULTS") or 20)
+ONLY = [name for name in os.environ.get("CLUSTER_ONLY", "").split(",") if name]
+
+
+def test_storm(capsys):
+    seed = int(os.environ.get("CLUSTER_SEED") or random.randrange(1_000_000))
+    assert set(ONLY) <= set(FAULTS)
+    with capsys.disabled(), Cluster() as cluster:
+        print(f"\nCLUSTER_SEED={seed} CLUSTER_FAULTS={COUNT}; {cluster.folder}", flush=True)
+        load = Load(cluster.nginx.path, seed)
+        storm = Storm(cluster, load, seed)
+        load.start()
+        began = time.monotonic()
+        storm.run(COUNT, ONLY)
+        verdict = finish(cluster, load, storm)
+        print(f"{dict(load.answers)}\n{verdict}", flush=True)
+        assert verdict.good, f"CLUSTER_SEED={seed} CLUSTER_FAULTS={COUNT}\n{verdict}\n{storm.told(verdict)}"
+        for name in FAULTS:
+            kind = storm.kinds.get(name)
+            if kind:
+                note("cluster", kind.times, kind.taken, kind.refused, kind.slowest, what=name)
+        note("cluster", sum(k.times for k in storm.kinds.values()), verdict.records - verdict.twice, load.refused,
+             max(k.slowest for k in storm.kinds.values()), verdict.twice, time.monotonic() - began, what="all")
