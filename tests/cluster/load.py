@@ -38,9 +38,18 @@ class _Connection(http.client.HTTPConnection):
 
 def get(path: Path, resource: str, timeout: float = 5.0) -> tuple[int, str, dict[str, str]]:
     """Status, text and headers of an answer; status 0: there was none."""
+    return _ask(path, "GET", resource, None, timeout)
+
+
+def post(path: Path, what: object) -> tuple[int, str, dict[str, str]]:
+    """The same of a record, or several."""
+    return _ask(path, "POST", "/api/log", json.dumps(what).encode(), TIMEOUT)
+
+
+def _ask(path: Path, method: str, resource: str, body: bytes | None, timeout: float) -> tuple[int, str, dict[str, str]]:
     connection = _Connection(path, timeout)
     try:
-        connection.request("GET", resource)
+        connection.request(method, resource, body, {"Content-Type": "application/json"} if body else {})
         answer = connection.getresponse()
         return answer.status, answer.read().decode(), dict(answer.headers)
     except (OSError, http.client.HTTPException) as e:
