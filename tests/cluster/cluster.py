@@ -11,11 +11,13 @@ from brokers import TOPIC, Brokers
 from disk import Disk
 from load import get
 from network import Machine, Network
-from programs import Nginx, Server, Writer
+from programs import BUILD, Nginx, Server, Writer
 from records import LOG_FORMAT
 from server import RUN_BASE, wait_for
 
 HERE = Path(__file__).resolve().parent
+
+FAILED = BUILD / "cluster-failed"
 
 # Rolled over every few seconds under load, and nothing is deleted.
 WRITING = {"LOG_FORMAT": LOG_FORMAT, "ENABLED_LOG_LEVELS": "INFO,ERROR", "LOG_MAX_BYTES": 500_000, "LOG_BACKUP_COUNT": 0}
@@ -109,7 +111,20 @@ class Cluster:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is not None:
+            self._keep()
         self.close()
-        # What a failed test leaves is for whoever looks into it.
-        if error is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _keep(self) -> None:
+        """What a failed test leaves, for whoever looks into it: but for what the brokers have."""
+        shutil.rmtree(FAILED, ignore_errors=True)
+        for path in (*self.folder.glob("*.stderr"), *self.folder.glob("broker-*/broker.*"), *self.folder.glob("*.prom"),
+                     *(file for logs in self.folders() for file in logs.iterdir() if file.is_file())):
+            to = FAILED / path.parent.name
+            to.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, to)
+        # Each message: partition, offset, key, headers, time, size.
+        with open(FAILED / "topic", "w", encoding="utf-8") as f:
+            subprocess.run([*self.brokers.machine.before, "timeout", "60", "kcat", "-b", self.brokers.servers, "-C", "-t", TOPIC,
+                            "-e", "-q", "-f", "%p %o %k %h %T %s\n"], stdout=f, check=False)

@@ -14,7 +14,7 @@ from pathlib import Path
 from records import record_of
 
 NAMES = ("info.log", "error.log")
-SHOWN = 20  # complaints of a kind
+SHOWN = 12  # complaints of a kind
 
 # A logger's numbers in one writer's file, in runs that follow each other without a gap: (first, last).
 Runs = list[tuple[int, int]]
