@@ -140,6 +140,13 @@ read_progress(struct peer_frame *f, struct line *l)
 }
 
 static bool
+read_dropped(struct peer_frame *f, struct line *l)
+{
+	f->has_cursor = true;
+	return next_number(l, UINT64_MAX / 64, &f->matched) && next_cursor(l, &f->cursor);
+}
+
+static bool
 read_counts(struct peer_frame *f, struct line *l)
 {
 	f->has_payload = true;
@@ -196,6 +203,7 @@ static const struct {
     [PEER_FRAME_BEGIN] = {'B', read_begin},
     [PEER_FRAME_ENTRY] = {'E', read_entry},
     [PEER_FRAME_PROGRESS] = {'P', read_progress},
+    [PEER_FRAME_DROPPED] = {'D', read_dropped},
     [PEER_FRAME_COUNTS] = {'H', read_counts},
     [PEER_FRAME_FILE] = {'F', read_file},
     [PEER_FRAME_END] = {'Z', read_end},
@@ -301,6 +309,14 @@ void
 peer_frame_progress(struct buf *out, uint64_t scanned, uint64_t of, const struct cursor *cursor)
 {
 	buf_printf(out, "P %" PRIu64 " %" PRIu64 " ", scanned, of);
+	cursor_print(out, cursor);
+	buf_putc(out, '\n');
+}
+
+void
+peer_frame_dropped(struct buf *out, uint64_t dropped, const struct cursor *cursor)
+{
+	buf_printf(out, "D %" PRIu64 " ", dropped);
 	cursor_print(out, cursor);
 	buf_putc(out, '\n');
 }

@@ -8,11 +8,11 @@
  *                 and of the text that is first in it; and the parts of that which are its level,
  *                 logger and message, <offset>+<length> (-: none)
  *     P <scanned> <of> <cursor>                          nothing was found meanwhile
- *     H <scanned> <of> <payload>                         counts: numbers with spaces between them
- *     F <level> <first> <last> <modified> <bytes> <payload>      a file: d, i, w or e; times as
- *                 above; the payload is its name
- *     Z <how> <scanned> <of> <matched> <given up> <cursor>       the last: complete, limit,
- *                 deadline or failed; the cursor may be -
+ *     D <dropped> <cursor>                               so many entries were left out: whoever
+ * follows takes them too slowly H <scanned> <of> <payload>                         counts: numbers
+ * with spaces between them F <level> <first> <last> <modified> <bytes> <payload>      a file: d, i,
+ * w or e; times as above; the payload is its name Z <how> <scanned> <of> <matched> <given up>
+ * <cursor>       the last: complete, limit, deadline or failed; the cursor may be -
  *
  * Numbers are decimal, times are milliseconds since the epoch, lengths are in bytes. All that is a
  * log's own is in payloads, whose bytes mean nothing: so nothing in them can be taken for more.
@@ -36,6 +36,7 @@ enum peer_frame_kind {
 	PEER_FRAME_BEGIN,
 	PEER_FRAME_ENTRY,
 	PEER_FRAME_PROGRESS,
+	PEER_FRAME_DROPPED,
 	PEER_FRAME_COUNTS,
 	PEER_FRAME_FILE,
 	PEER_FRAME_END,
@@ -57,7 +58,7 @@ struct peer_frame {
 	enum peer_frame_kind kind;
 	size_t payload; /* bytes after the line, and before a newline; 0: neither is there */
 	bool has_payload;
-	struct cursor cursor; /* of B, E, P, Z */
+	struct cursor cursor; /* of B, E, P, D, Z */
 	bool has_cursor;
 	uint64_t scanned, of; /* of P, H, Z */
 
@@ -70,8 +71,8 @@ struct peer_frame {
 
 	uint64_t bytes; /* of F */
 
-	enum peer_frame_how how; /* of Z */
-	uint64_t matched, given_up;
+	enum peer_frame_how how;    /* of Z */
+	uint64_t matched, given_up; /* of D, the first is how many were dropped */
 };
 
 /* Reads a line at the beginning of `len` bytes. Its length; 0: it is not whole yet; -1: no reader
@@ -85,6 +86,7 @@ void peer_frame_entry(struct buf *out, struct buf *extra, const struct walk_entr
     const struct entry_fields *fields, const struct cursor *after);
 void peer_frame_progress(
     struct buf *out, uint64_t scanned, uint64_t of, const struct cursor *cursor);
+void peer_frame_dropped(struct buf *out, uint64_t dropped, const struct cursor *cursor);
 void peer_frame_end(struct buf *out, const struct peer_frame *f);
 void peer_frame_file(struct buf *out, enum level level, const char *name, int64_t first,
     int64_t last, int64_t modified, uint64_t bytes);

@@ -40,6 +40,8 @@ struct peer_http_group {
 	struct peer_http *http;
 	CURLM *multi;
 	struct call_list calls;
+	struct curl_waitfd *waits; /* of the others, at the same time */
+	unsigned room;
 	int64_t left; /* when peer_http_wait() returned last, nanoseconds of CLOCK_MONOTONIC */
 };
 
@@ -171,6 +173,7 @@ peer_http_group_free(struct peer_http_group *g)
 	pthread_mutex_unlock(&h->lock);
 	if (g->multi != NULL)
 		curl_multi_cleanup(g->multi);
+	free(g->waits);
 	free(g);
 }
 
@@ -360,13 +363,26 @@ sum_of(const struct peer_http_group *g)
 	return sum;
 }
 
-/* One of the descriptors that libcurl waits with. */
-#define OTHERS_MAX 8
+/* Room for so many of the descriptors that are waited for beside libcurl's; false: no memory. */
+static bool
+make_room(struct peer_http_group *g, unsigned count)
+{
+	struct curl_waitfd *waits;
+
+	if (count <= g->room)
+		return true;
+	waits = realloc(g->waits, count * sizeof(*waits));
+	if (waits == NULL)
+		return false;
+	g->waits = waits;
+	g->room = count;
+	return true;
+}
 
 static void
 poll_once(struct peer_http_group *g, struct pollfd *others, unsigned count, int ms)
 {
-	struct curl_waitfd waits[OTHERS_MAX];
+	struct curl_waitfd *waits = g->waits;
 	int ready;
 
 	for (unsigned i = 0; i < count; i++)
@@ -396,8 +412,8 @@ peer_http_wait(struct peer_http_group *g, struct pollfd *others, unsigned count,
 	size_t before = sum_of(g);
 	int64_t left = ms;
 
-	if (count > OTHERS_MAX)
-		count = OTHERS_MAX;
+	if (!make_room(g, count))
+		count = g->room;
 	excuse(g);
 	for (unsigned i = 0; i < count; i++)
 		others[i].revents = 0;

@@ -53,8 +53,9 @@ timeout_of(int64_t deadline)
 void
 peers_ask(struct buf *out, const struct peer *peer, const struct peers_asked *asked)
 {
-	buf_printf(out, "%s%s?as=peer&direction=%s", peer->url, asked->path,
-	    asked->forward ? "forward" : "backward");
+	buf_printf(out, "%s%s?as=peer", peer->url, asked->path);
+	if (!asked->follows)
+		buf_printf(out, "&direction=%s", asked->forward ? "forward" : "backward");
 	put_levels(out, asked->levels);
 	if (asked->start != INT64_MIN)
 		buf_printf(out, "&start=@%" PRId64, asked->start);

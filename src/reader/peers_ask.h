@@ -13,6 +13,7 @@ struct peers_asked {
 	const char *q;		    /* NULL: everything */
 	uint64_t limit;		    /* of entries; UINT64_MAX: none */
 	bool forward;
+	bool follows; /* the tail: what is new, too, and it has no order that can be told */
 	bool has_cursor;
 	struct cursor cursor;
 	unsigned buckets; /* 0: not given */

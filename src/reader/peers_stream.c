@@ -114,6 +114,8 @@ is_asked_for(const struct peers_stream *s, const struct peer_frame *f)
 
 	if ((asked->levels & LEVEL_BIT(f->level)) == 0 || s->entries >= asked->limit)
 		return false;
+	if (asked->follows)
+		return true;
 	if (f->ms == INT64_MIN)
 		return asked->start == INT64_MIN && asked->end == INT64_MAX;
 	return f->ms >= asked->start && f->ms < asked->end;
@@ -163,17 +165,19 @@ take_frame(struct peers_stream *s)
 		if (s->begun)
 			return fail(s, "sends what no reader would: it begins twice");
 		s->begun = true;
-		break;
+		return s->asked.follows ? PEERS_FRAME : PEERS_MORE;
 	case PEER_FRAME_ENTRY:
 		if (!s->begun)
 			return fail(s, "sends what no reader would: entries without a beginning");
 		if (!is_asked_for(s, f))
 			return fail(s, "sends entries that were not asked for");
-		if (!is_in_order(s, f))
+		if (!s->asked.follows && !is_in_order(s, f))
 			return fail(s, "sends its entries in another order than that of its files");
 		s->entries++;
 		return PEERS_FRAME;
-	case PEER_FRAME_PROGRESS: break;
+	case PEER_FRAME_PROGRESS: return s->asked.follows ? PEERS_FRAME : PEERS_MORE;
+	case PEER_FRAME_DROPPED:
+		return s->asked.follows ? PEERS_FRAME : fail(s, "sends what no reader would");
 	case PEER_FRAME_COUNTS: return PEERS_FRAME;
 	case PEER_FRAME_FILE:
 		if ((s->asked.levels & LEVEL_BIT(f->level)) == 0)
@@ -206,8 +210,8 @@ let_go(struct peers_stream *s)
 		s->cursor = s->frame.cursor;
 		s->placed = true;
 	}
-	if (s->frame.kind != PEER_FRAME_ENTRY && s->frame.kind != PEER_FRAME_BEGIN &&
-	    s->frame.kind != PEER_FRAME_FILE) {
+	if (s->frame.kind == PEER_FRAME_PROGRESS || s->frame.kind == PEER_FRAME_COUNTS ||
+	    s->frame.kind == PEER_FRAME_END) {
 		s->scanned = s->frame.scanned;
 		s->of = s->frame.of;
 	}
@@ -230,10 +234,15 @@ ask_again(struct peers_stream *s)
 static enum peers_step
 await(struct peers_stream *s)
 {
-	const bool resumes = s->asked.deadline == INT64_MAX && s->given && s->placed;
+	const bool resumes =
+	    !s->asked.follows && s->asked.deadline == INT64_MAX && s->given && s->placed;
 
 	switch (peer_http_state(s->call)) {
 	case PEER_HTTP_ENDED:
+		if (s->asked.follows) {
+			s->ended = true;
+			return PEERS_END;
+		}
 		return resumes ? ask_again(s) : fail(s, "hung up in the middle of its answer");
 	case PEER_HTTP_FAILED:
 		if (resumes && peer_http_status(s->call) == 200)

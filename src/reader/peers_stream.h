@@ -4,6 +4,9 @@
  * that its order can be that of files: in each level places go one way, and an entry of one is not
  * before those of others that came since its last one. (Times in a file may go back.)
  *
+ * The tail is asked for by who follows (peers_asked): its frames come in any order, and those of
+ * every kind come to the caller; it ends whenever the peer ends it.
+ *
  * A download whose peer hangs up while it was made to wait, as both it and its nginx do after a
  * minute, is asked for again from where it stood.
  *

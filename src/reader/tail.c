@@ -5,6 +5,7 @@
 #include "base/thread.h"
 #include "reader/tail_behind.h"
 #include "reader/tail_feed.h"
+#include "reader/tail_peers.h"
 #include "reader/tail_watch.h"
 
 #include <errno.h>
@@ -39,8 +40,9 @@ struct newcomer {
 	STAILQ_ENTRY(newcomer) links;
 	struct selection selection;
 	struct stream *stream;
-	bool resumes;
+	bool resumes; /* from: */
 	struct cursor from;
+	struct cursor_servers *servers; /* or these; owned; NULL: it is none of several servers */
 };
 
 enum { CALLED, CHANGED, FIRST_VIEWER };
@@ -75,16 +77,32 @@ call(struct tail *t)
 
 /* --- those who come --- */
 
-/* Where it resumes; false: that is no cursor. */
-static bool
+static void
+free_newcomer(struct newcomer *n)
+{
+	free(n->servers);
+	free(n);
+}
+
+/* Where it resumes; or the words of a refusal. */
+static const char *
 find_start(struct newcomer *n, const char *last_event_id)
 {
-	n->resumes = n->selection.has_cursor;
-	n->from = n->selection.cursor;
-	if (last_event_id == NULL || last_event_id[0] == '\0')
-		return true;
+	if (last_event_id == NULL || last_event_id[0] == '\0') {
+		n->resumes = n->selection.has_cursor;
+		n->from = n->selection.cursor;
+		n->servers = n->selection.cursors;
+		n->selection.cursors = NULL;
+		return NULL;
+	}
 	n->resumes = true;
-	return cursor_parse(last_event_id, &n->from);
+	if (strchr(last_event_id, '~') == NULL)
+		return cursor_parse(last_event_id, &n->from) ? NULL : "Last-Event-ID is no cursor";
+	n->servers = malloc(sizeof(*n->servers));
+	if (n->servers == NULL)
+		return "there is no memory";
+	return cursor_servers_parse(last_event_id, n->servers) ? NULL
+							       : "Last-Event-ID is no cursor";
 }
 
 static bool
@@ -107,13 +125,14 @@ refuse(struct newcomer *n, int status, const char *why)
 {
 	feed_refuse(n->stream, status, why);
 	selection_free(&n->selection);
-	free(n);
+	free_newcomer(n);
 }
 
 void
 tail_add(struct tail *t, struct selection *s, const char *last_event_id, struct stream *stream)
 {
 	struct newcomer *n = calloc(1, sizeof(*n));
+	const char *why;
 
 	if (n == NULL) {
 		feed_refuse(stream, STATUS_503, "there is no memory");
@@ -122,8 +141,9 @@ tail_add(struct tail *t, struct selection *s, const char *last_event_id, struct 
 	}
 	n->selection = *s;
 	n->stream = stream;
-	if (!find_start(n, last_event_id))
-		refuse(n, STATUS_400, "Last-Event-ID is no cursor");
+	why = find_start(n, last_event_id);
+	if (why != NULL)
+		refuse(n, STATUS_400, why);
 	else if (!enqueue(t, n))
 		refuse(n, STATUS_503, "there are too many viewers");
 	else
@@ -143,16 +163,31 @@ next_newcomer(struct tail *t)
 	return n;
 }
 
+static struct feed_from
+start_of(const struct tail *t, const struct newcomer *n)
+{
+	const struct peers *p = t->feed.reading->peers;
+	struct feed_from from = {.servers = n->servers};
+
+	if (n->servers == NULL)
+		from.own = n->resumes ? &n->from : NULL;
+	else if (p != NULL)
+		from.own = cursor_servers_of(n->servers, p->at[p->self].id);
+	return from;
+}
+
 static void
 let_in(struct tail *t)
 {
 	struct newcomer *n;
+	struct feed_from from;
 
 	while ((n = next_newcomer(t)) != NULL) {
 		if (t->watch.fd < 0)
 			tail_watch_open(&t->watch, t->watch.path);
-		feed_admit(&t->feed, &n->selection, n->resumes ? &n->from : NULL, n->stream);
-		free(n);
+		from = start_of(t, n);
+		feed_admit(&t->feed, &n->selection, &from, n->stream);
+		free_newcomer(n);
 		t->busy = true;
 	}
 }
@@ -188,12 +223,40 @@ time_left(const struct tail *t)
 	return until > now ? until - now : 0;
 }
 
+/* Waits for those that are polled, so many, and for the peers. */
 static void
-wait_for_something(struct tail *t)
+poll_all(struct tail *t, nfds_t count)
 {
 	const int64_t left = time_left(t);
 	const struct timespec limit = {
 	    (time_t)(left / CLOCK_NS_PER_SECOND), (long)(left % CLOCK_NS_PER_SECOND)};
+
+	if (t->feed.peers != NULL && left > 0) {
+		peer_http_wait(tail_peers_group(t->feed.peers), t->polled, (unsigned)count,
+		    (int)((left + MILLISECOND - 1) / MILLISECOND));
+		return;
+	}
+	if (t->feed.peers != NULL && left == 0)
+		peer_http_wait(tail_peers_group(t->feed.peers), NULL, 0, 0);
+	ppoll(t->polled, count, left < 0 ? NULL : &limit, NULL);
+}
+
+/* Whether a viewer has gone, by what is reported of its socket. */
+static bool
+has_gone(struct viewer *v, short reported)
+{
+	if ((reported & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
+		return true;
+	/* Those who wait for peers, too, are told of its end as of something to read. */
+	if ((reported & POLLIN) == 0)
+		return false;
+	v->deaf = true;
+	return stream_gone(v->stream);
+}
+
+static void
+wait_for_something(struct tail *t)
+{
 	struct pollfd *p = t->polled + FIRST_VIEWER;
 	struct viewer *v;
 	uint64_t times;
@@ -202,22 +265,25 @@ wait_for_something(struct tail *t)
 	/* What is known already is not asked for again before its time has come. */
 	t->polled[CHANGED] = (struct pollfd){.fd = t->changed ? -1 : t->watch.fd, .events = POLLIN};
 	for (v = TAILQ_FIRST(&t->feed.viewers); v != NULL; v = TAILQ_NEXT(v, links)) {
-		short wanted = v->behind && v->waits == VIEWER_SOCKET ? POLLOUT : 0;
+		bool full = (v->behind && v->waits == VIEWER_SOCKET) || v->wants_room;
+		short gone = t->feed.peers != NULL && !v->deaf ? POLLIN | POLLRDHUP : POLLRDHUP;
 
 		*p++ = (struct pollfd){
-		    .fd = stream_fd(v->stream), .events = (short)(POLLRDHUP | wanted)};
+		    .fd = stream_fd(v->stream), .events = (short)(gone | (full ? POLLOUT : 0))};
 	}
-	if (ppoll(t->polled, (nfds_t)(p - t->polled), left < 0 ? NULL : &limit, NULL) <= 0)
-		return;
+	poll_all(t, (nfds_t)(p - t->polled));
 	if (t->polled[CALLED].revents != 0 &&
 	    read(t->called_fd, &times, sizeof(times)) == sizeof(times))
 		t->busy = true;
 	t->changed = t->changed || t->polled[CHANGED].revents != 0;
 	p = t->polled + FIRST_VIEWER;
 	for (v = TAILQ_FIRST(&t->feed.viewers); v != NULL; v = TAILQ_NEXT(v, links)) {
-		v->over = v->over || (p->revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
-		if ((p->revents & POLLOUT) != 0)
-			v->waits = VIEWER_READY;
+		v->over = v->over || has_gone(v, p->revents);
+		if ((p->revents & POLLOUT) != 0) {
+			v->wants_room = false;
+			if (v->waits == VIEWER_SOCKET)
+				v->waits = VIEWER_READY;
+		}
 		p++;
 	}
 }
@@ -261,6 +327,14 @@ dismiss_if_asked(struct tail *t)
 		v->over = true;
 }
 
+/* Those of which poll(2) does not tell any more. */
+static void
+look_for_deaf(struct tail *t)
+{
+	for (struct viewer *v = TAILQ_FIRST(&t->feed.viewers); v != NULL; v = TAILQ_NEXT(v, links))
+		v->over = v->over || (v->deaf && stream_gone(v->stream));
+}
+
 static void *
 run(void *argument)
 {
@@ -277,12 +351,15 @@ run(void *argument)
 		if (t->feed.count > 0 && now >= t->next_tick) {
 			tail_watch_renew(&t->watch);
 			feed_tick(&t->feed);
+			look_for_deaf(t);
 			t->changed = true;
 			t->next_tick = now + TICK;
 		}
 		if (t->changed && now >= t->next_round)
 			do_round(t);
-		t->busy = behind_go_on(&t->feed);
+		t->busy = t->feed.peers != NULL && tail_peers_go_on(&t->feed);
+		t->busy = behind_go_on(&t->feed) || t->busy || t->feed.again;
+		t->feed.again = false;
 		see_off(t);
 	}
 	while ((n = next_newcomer(t)) != NULL)

@@ -9,6 +9,10 @@
  *     data: {"dropped": 12}
  *     id: <cursor>
  *
+ * Where several servers are read as one (tail_peers.h), the cursor is of all of them, and who is
+ * missing is told at the beginning and whenever that changes. A peer that asks (as=peer) is sent
+ * frames instead (peer_frame.h).
+ *
  * What is new is read once, and goes to all who follow. A viewer that resumes, or whose socket
  * takes no more, has a place of its own and is given the rest from the files, until it has caught
  * up: nothing is held in memory for it, but the one entry that is half sent.

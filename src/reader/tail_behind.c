@@ -81,21 +81,21 @@ finish_parcel(struct feed *f, struct viewer *v)
 	metrics_add(&f->reading->metrics->entries, 1);
 	tail_render_give_back(&f->render, v->parcel);
 	v->parcel = NULL;
+	f->again = true;
 	return true;
 }
 
 /* An entry that it selects: at once if there is room for it, else as a parcel. False: neither. */
 static bool
-deliver(struct feed *f, struct viewer *v, const struct walk_entry *e, const struct cursor *after)
+deliver(struct feed *f, struct viewer *v, struct tail_entry *e, const struct cursor *after)
 {
-	struct civil_zone *zone = &v->selection.zone;
-
-	if (e->len <= VIEWER_EVENT_MAX && feed_tell_dropped(f, v, &v->at) &&
-	    viewer_send(v, tail_render(&f->render, zone, e), after)) {
+	if (feed_tell_dropped(f, v, &v->at) && feed_send(f, v, e, after)) {
 		metrics_add(&f->reading->metrics->entries, 1);
 		return true;
 	}
-	v->parcel = tail_render_take(&f->render, zone, e);
+	if (v->form.framed)
+		viewer_frame(v, &f->render, e, after);
+	v->parcel = tail_render_take(&f->render, &v->form, e);
 	f->wanting = f->wanting || v->parcel == NULL;
 	return v->parcel != NULL;
 }
@@ -104,14 +104,15 @@ deliver(struct feed *f, struct viewer *v, const struct walk_entry *e, const stru
 static bool
 take(struct feed *f, struct viewer *v, const struct walk_entry *e)
 {
-	enum search_result found = feed_search(f, v, e, PATIENCE + PATIENCE_BYTE * (int64_t)e->len);
+	struct tail_entry entry = tail_render_next(&f->render, e);
+	enum search_result found =
+	    feed_search(f, v, &entry, PATIENCE + PATIENCE_BYTE * (int64_t)e->len);
 	struct cursor after;
 
 	merge_cursor(v->merge, &after);
-	tail_render_next(&f->render);
 	if (found == SEARCH_TOO_LONG || (found == SEARCH_YES && v->dropping))
 		v->dropped++;
-	else if (found == SEARCH_YES && !deliver(f, v, e, &after))
+	else if (found == SEARCH_YES && !deliver(f, v, &entry, &after))
 		return false;
 	v->at = after;
 	v->credit += (int64_t)(e->after - e->at.offset);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "reader/tail_behind.h"
+#include "reader/tail_peers.h"
 
 #include <errno.h>
 
@@ -10,6 +11,9 @@
 
 /* A round is left after this long, so that those who come, go or are behind are seen to. */
 #define ROUND_MAX (20 * MILLISECOND)
+
+/* A peer that follows is told more often that nothing has come: it looks for more than silence. */
+#define FRAMED_SILENCE (500 * MILLISECOND)
 
 /* Entries of a round between two looks at the clock. */
 #define ROUND_STEPS 16
@@ -95,7 +99,9 @@ feed_init(struct feed *f, const struct reading *r, const struct tail_limits *lim
 	TAILQ_INIT(&f->viewers);
 	tail_render_init(&f->render, r->parser, limits->held_bytes);
 	f->scratch = search_scratch_new();
-	return f->scratch != NULL;
+	if (r->peers != NULL)
+		f->peers = tail_peers_new(r->peers);
+	return f->scratch != NULL && (r->peers == NULL || f->peers != NULL);
 }
 
 void
@@ -106,6 +112,7 @@ feed_free(struct feed *f)
 	for (v = TAILQ_FIRST(&f->viewers); v != NULL; v = TAILQ_NEXT(v, links))
 		v->over = true;
 	feed_reap(f);
+	tail_peers_free(f->peers);
 	tail_render_free(&f->render);
 	search_scratch_free(f->scratch);
 }
@@ -125,7 +132,7 @@ feed_passed(const struct feed *f, unsigned levels)
 /* --- who comes and goes --- */
 
 void
-feed_refuse(struct stream *stream, int status, const char *why)
+feed_answer(struct stream *stream, int status, const char *why)
 {
 	struct http_response r = {.status = status,
 	    .content_type = "application/json",
@@ -133,8 +140,14 @@ feed_refuse(struct stream *stream, int status, const char *why)
 
 	buf_printf(&r.body, "{\"status\": false, \"error\": \"%s\"}\n", why);
 	stream_begin(stream, &r);
-	stream_end(stream);
 	buf_free(&r.body);
+}
+
+void
+feed_refuse(struct stream *stream, int status, const char *why)
+{
+	feed_answer(stream, status, why);
+	stream_end(stream);
 }
 
 /* That viewer's merge from there, or NULL for none; or the status and words of a refusal. */
@@ -160,12 +173,29 @@ open_place(
 	return opened == WALK_OPENED ? NULL : "the log folder can't be read now";
 }
 
+/* One that is let in: it begins, or waits for what the peers say. */
+static const char *
+begin(struct feed *f, struct viewer *v, const struct feed_from *from, struct merge *merge,
+    int *status)
+{
+	const bool along = f->peers != NULL && !v->selection.only_own && !v->selection.framed;
+	const char *why = along ? tail_peers_admit(f, v, from->servers, status) : NULL;
+
+	if (from->own != NULL || along)
+		behind_fall(f, v, from->own != NULL ? from->own : &f->at, merge);
+	if (why == NULL && along)
+		v->waits = VIEWER_BEGIN;
+	else if (why == NULL)
+		viewer_begin(v, v->behind ? &v->at : &f->at, f->reading->peer_header);
+	return why;
+}
+
 void
-feed_admit(struct feed *f, struct selection *s, const struct cursor *from, struct stream *stream)
+feed_admit(struct feed *f, struct selection *s, const struct feed_from *from, struct stream *stream)
 {
 	struct merge *merge;
 	int status;
-	const char *why = open_place(f, s->levels, from, &merge, &status);
+	const char *why = open_place(f, s->levels, from->own, &merge, &status);
 	struct viewer *v = why == NULL ? viewer_new(stream, s) : NULL;
 
 	if (v == NULL) {
@@ -174,12 +204,13 @@ feed_admit(struct feed *f, struct selection *s, const struct cursor *from, struc
 		feed_refuse(stream, status, why != NULL ? why : "there is no memory");
 		selection_free(s);
 	} else {
-		if (from != NULL)
-			behind_fall(f, v, from, merge);
 		TAILQ_INSERT_TAIL(&f->viewers, v, links);
 		f->count++;
 		metrics_add(&f->reading->metrics->tails, 1);
-		viewer_begin(v, from != NULL ? &v->at : &f->at);
+		why = begin(f, v, from, merge, &status);
+		if (why != NULL)
+			feed_answer(stream, status, why);
+		v->over = why != NULL;
 	}
 	/* A follower for nobody is closed. */
 	feed_reap(f);
@@ -198,6 +229,7 @@ feed_reap(struct feed *f)
 		f->count--;
 		metrics_subtract(&f->reading->metrics->tails, 1);
 		tail_render_give_back(&f->render, v->parcel);
+		tail_peers_leave(v);
 		viewer_free(v);
 	}
 	if (f->count == 0) {
@@ -209,20 +241,22 @@ feed_reap(struct feed *f)
 /* --- what is new --- */
 
 enum search_result
-feed_search(struct feed *f, struct viewer *v, const struct walk_entry *e, int64_t max)
+feed_search(struct feed *f, struct viewer *v, struct tail_entry *e, int64_t max)
 {
 	const struct search *s = v->selection.search;
-	struct entry_json *json = &f->render.json;
-	struct entry_fields fields = {0};
+	struct entry_span logger = {0};
 	enum search_result found;
 	int64_t begun;
 
 	if (s == NULL || search_is_empty(s))
 		return SEARCH_YES;
 	begun = clock_monotonic_ns();
-	if (search_wants_logger(s))
-		entry_parse(json->parser, &json->parse, e->text, e->len, &fields);
-	found = search_entry(s, f->scratch, e->text, e->len, fields.logger, begun + max);
+	if (search_wants_logger(s)) {
+		tail_render_parse(&f->render, e);
+		logger = e->shown.fields.logger;
+	}
+	found =
+	    search_entry(s, f->scratch, e->shown.text.data, e->shown.text.len, logger, begun + max);
 	v->searched += clock_monotonic_ns() - begun;
 	return found;
 }
@@ -248,13 +282,23 @@ end_dropping(struct feed *f, struct viewer *v, const struct cursor *at)
 		v->dropping = !feed_tell_dropped(f, v, at);
 }
 
+bool
+feed_send(struct feed *f, struct viewer *v, struct tail_entry *e, const struct cursor *after)
+{
+	if (e->shown.text.len > viewer_event_max(v))
+		return false;
+	if (v->form.framed)
+		viewer_frame(v, &f->render, e, after);
+	return viewer_send(v, tail_render(&f->render, &v->form, e), after);
+}
+
 /* An entry to one who follows, which is sent it, or falls behind to the place before it. */
 static void
-pass_on(struct feed *f, struct viewer *v, const struct walk_entry *e, const struct cursor *before)
+pass_on(struct feed *f, struct viewer *v, struct tail_entry *e, const struct cursor *before)
 {
 	enum search_result found = SEARCH_TOO_LONG;
 
-	if ((v->selection.levels & LEVEL_BIT(e->level)) == 0)
+	if ((v->selection.levels & LEVEL_BIT(e->shown.level)) == 0)
 		return;
 	if (v->searched < PATIENCE)
 		found = feed_search(f, v, e, PATIENCE);
@@ -263,8 +307,7 @@ pass_on(struct feed *f, struct viewer *v, const struct walk_entry *e, const stru
 	end_dropping(f, v, before);
 	if (v->dropping && found == SEARCH_YES) {
 		v->dropped++;
-	} else if (found == SEARCH_YES && e->len <= VIEWER_EVENT_MAX &&
-		   viewer_send(v, tail_render(&f->render, &v->selection.zone, e), &f->at)) {
+	} else if (found == SEARCH_YES && feed_send(f, v, e, &f->at)) {
 		metrics_add(&f->reading->metrics->entries, 1);
 	} else {
 		behind_fall(f, v, before, NULL);
@@ -302,6 +345,7 @@ follow(struct feed *f)
 {
 	const struct cursor before = f->at;
 	struct walk_entry e;
+	struct tail_entry entry;
 	enum walk_result result = merge_next(f->follower, &e);
 	struct viewer *v;
 
@@ -311,10 +355,10 @@ follow(struct feed *f)
 	if (result != WALK_ENTRY)
 		return result;
 	f->passed[e.level] += (int64_t)(e.after - e.at.offset);
-	tail_render_next(&f->render);
+	entry = tail_render_next(&f->render, &e);
 	for (v = TAILQ_FIRST(&f->viewers); v != NULL; v = TAILQ_NEXT(v, links)) {
 		if (!v->behind && !v->over)
-			pass_on(f, v, &e, &before);
+			pass_on(f, v, &entry, &before);
 	}
 	return result;
 }
@@ -356,8 +400,9 @@ tick(struct feed *f, struct viewer *v)
 	else
 		end_dropping(f, v, at);
 	/* Not within an event; and `at` is after a parcel, and after what was dropped. */
-	if (v->parcel == NULL && v->dropped == 0 && !v->over &&
-	    clock_monotonic_ns() - v->spoken >= f->limits->silence_ms * MILLISECOND)
+	if (v->parcel == NULL && v->dropped == 0 && !v->over && v->waits != VIEWER_BEGIN &&
+	    clock_monotonic_ns() - v->spoken >=
+		(v->form.framed ? FRAMED_SILENCE : f->limits->silence_ms * MILLISECOND))
 		viewer_comment(v, at);
 }
 

@@ -9,6 +9,8 @@
 #include "reader/tail.h"
 #include "reader/tail_viewer.h"
 
+struct tail_peers;
+
 struct feed {
 	const struct reading *reading;
 	const struct tail_limits *limits;
@@ -25,19 +27,29 @@ struct feed {
 	struct tail_render render;
 	struct search_scratch *scratch;
 	bool wanting; /* somebody waits for room for a parcel */
+	bool again;   /* a parcel has gone out, for which something of a peer's may have waited */
+	struct tail_peers *peers; /* NULL: there are none */
 	struct diag_limit limit;
 };
 
-/* False: no memory. Either way feed_free() is due, which ends all viewers. */
+/* False: no memory. Either way feed_free() is due, which ends all viewers. Peers are followed if
+ * the reading has some. */
 bool feed_init(struct feed *f, const struct reading *r, const struct tail_limits *limits);
 void feed_free(struct feed *f);
 
-/* Lets a viewer in, from a place on, or NULL: from now on; or answers why not. The selection and
- * the stream are taken over. */
-void feed_admit(
-    struct feed *f, struct selection *s, const struct cursor *from, struct stream *stream);
+/* Where a viewer goes on: in this server's own files, and with those of others; NULL: from now on.
+ */
+struct feed_from {
+	const struct cursor *own;
+	const struct cursor_servers *servers;
+};
 
-/* Answers with an error, and ends; why: a sentence without quotes. */
+/* Lets a viewer in, or answers why not. The selection and the stream are taken over. */
+void feed_admit(
+    struct feed *f, struct selection *s, const struct feed_from *from, struct stream *stream);
+
+/* Answers with an error; why: a sentence without quotes. The second ends the stream, too. */
+void feed_answer(struct stream *stream, int status, const char *why);
 void feed_refuse(struct stream *stream, int status, const char *why);
 
 /* Sends what is new. True: there is more, and others are to be seen to first. */
@@ -49,9 +61,11 @@ void feed_tick(struct feed *f);
 /* Ends those that are over. */
 void feed_reap(struct feed *f);
 
-/* For tail_behind.c. Whether a viewer wants an entry; nanoseconds that this may take. */
-enum search_result feed_search(
-    struct feed *f, struct viewer *v, const struct walk_entry *e, int64_t max);
+/* For tail_behind.c and tail_peers.c. Whether a viewer wants an entry; nanoseconds that this may
+ * take. */
+enum search_result feed_search(struct feed *f, struct viewer *v, struct tail_entry *e, int64_t max);
+/* It, if it is not too large to be sent at once. False: there is no room for it. */
+bool feed_send(struct feed *f, struct viewer *v, struct tail_entry *e, const struct cursor *after);
 /* Bytes that have been passed in these levels. */
 int64_t feed_passed(const struct feed *f, unsigned levels);
 /* Says how many were dropped, if any, and counts them. False: there is no room. */

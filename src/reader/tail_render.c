@@ -1,5 +1,7 @@
 #include "reader/tail_render.h"
 
+#include "reader/peer_frame.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,103 +20,188 @@ tail_render_init(struct tail_render *r, const struct entry_parser *parser, size_
 void
 tail_render_free(struct tail_render *r)
 {
-	for (int i = 0; i < RENDER_ZONES; i++)
-		buf_free(&r->renderings[i].json);
+	for (int i = 0; i < RENDER_FORMS; i++)
+		buf_free(&r->renderings[i].body);
+	buf_free(&r->extra);
 	entry_json_free(&r->json);
 }
 
-void
-tail_render_next(struct tail_render *r)
+struct tail_entry
+tail_render_next(struct tail_render *r, const struct walk_entry *e)
 {
 	r->entry++;
+	return (struct tail_entry){
+	    .shown = {.text = {e->text, e->len}, .ms = e->ms, .level = e->level, .at = e->at}};
+}
+
+struct tail_entry
+tail_render_next_shown(struct tail_render *r, const struct entry_shown *shown)
+{
+	r->entry++;
+	return (struct tail_entry){.shown = *shown, .parsed = true};
+}
+
+void
+tail_render_parse(struct tail_render *r, struct tail_entry *e)
+{
+	const struct entry_span text = e->shown.text;
+
+	if (!e->parsed)
+		entry_parse(r->json.parser, &r->json.parse, text.data, text.len, &e->shown.fields);
+	e->parsed = true;
+}
+
+static struct rendering_key
+key_of(const struct tail_form *form)
+{
+	struct rendering_key key = {.framed = form->framed, .named = form->own != NULL};
+
+	if (!form->framed)
+		snprintf(key.zone, sizeof(key.zone), "%s", form->zone->name);
+	return key;
+}
+
+static bool
+same_key(const struct rendering_key *a, const struct rendering_key *b)
+{
+	return a->framed == b->framed && a->named == b->named && strcmp(a->zone, b->zone) == 0;
 }
 
 static struct rendering *
-find(struct tail_render *r, const char *zone)
+find(struct tail_render *r, const struct rendering_key *key)
 {
-	struct rendering *at = r->renderings, *last = at + RENDER_ZONES - 1;
+	struct rendering *at = r->renderings, *last = at + RENDER_FORMS - 1;
 
-	while (at < last && at->entry == r->entry && strcmp(at->zone, zone) != 0)
+	while (at < last && at->entry == r->entry && !same_key(&at->key, key))
 		at++;
 	return at;
 }
 
-static struct buf *
-render(struct tail_render *r, struct civil_zone *zone, const struct walk_entry *e)
+void
+tail_render_line(
+    struct tail_render *r, struct tail_entry *e, const struct cursor *after, struct buf *line)
 {
-	struct rendering *at = find(r, zone->name);
+	const struct walk_entry entry = {.level = e->shown.level,
+	    .text = e->shown.text.data,
+	    .len = e->shown.text.len,
+	    .ms = e->shown.ms,
+	    .at = e->shown.at};
 
-	if (at->entry != r->entry || strcmp(at->zone, zone->name) != 0) {
-		at->entry = r->entry;
-		snprintf(at->zone, sizeof(at->zone), "%s", zone->name);
-		buf_clear(&at->json, KEEP);
-		entry_json_append(&r->json, &at->json, e, zone);
+	tail_render_parse(r, e);
+	peer_frame_entry(line, &r->extra, &entry, &e->shown.fields, after);
+}
+
+/* The text, and which of its fields are not in there. */
+static void
+put_payload(struct tail_render *r, struct buf *body, struct tail_entry *e)
+{
+	static const struct cursor nowhere;
+	struct buf line = BUF_INIT;
+
+	tail_render_line(r, e, &nowhere, &line);
+	buf_append(body, e->shown.text.data, e->shown.text.len);
+	buf_append(body, r->extra.data, r->extra.len);
+	body->failed = body->failed || line.failed;
+	buf_free(&line);
+}
+
+static void
+put_json(
+    struct tail_render *r, struct buf *body, const struct tail_form *form, struct tail_entry *e)
+{
+	struct entry_shown shown;
+
+	tail_render_parse(r, e);
+	shown = e->shown;
+	if (shown.server == NULL && form->own != NULL) {
+		shown.server = form->own->name;
+		shown.id = form->own->id;
 	}
-	return &at->json;
+	entry_json_show(&r->json, body, &shown, form->zone);
+}
+
+static struct buf *
+render(struct tail_render *r, const struct tail_form *form, struct tail_entry *e)
+{
+	const struct rendering_key key = key_of(form);
+	struct rendering *at = find(r, &key);
+
+	if (at->entry != r->entry || !same_key(&at->key, &key)) {
+		at->entry = r->entry;
+		at->key = key;
+		buf_clear(&at->body, KEEP);
+		if (form->framed)
+			put_payload(r, &at->body, e);
+		else
+			put_json(r, &at->body, form, e);
+	}
+	return &at->body;
 }
 
 const struct buf *
-tail_render(struct tail_render *r, struct civil_zone *zone, const struct walk_entry *e)
+tail_render(struct tail_render *r, const struct tail_form *form, struct tail_entry *e)
 {
-	return render(r, zone, e);
+	return render(r, form, e);
 }
 
 /* --- parcels --- */
 
 static struct parcel *
-find_parcel(struct tail_render *r, const char *zone, const struct walk_entry *e)
+find_parcel(struct tail_render *r, const struct rendering_key *key, const struct tail_entry *e)
 {
 	struct parcel *p;
 
 	for (p = LIST_FIRST(&r->parcels); p != NULL; p = LIST_NEXT(p, links)) {
-		if (p->level == e->level && same_place(&p->at, &e->at) &&
-		    strcmp(p->zone, zone) == 0)
+		if (p->level == e->shown.level && same_place(&p->at, &e->shown.at) &&
+		    p->server == e->shown.id && same_key(&p->key, key))
 			return p;
 	}
 	return NULL;
 }
 
 static struct parcel *
-new_parcel(struct tail_render *r, struct civil_zone *zone, const struct walk_entry *e)
+new_parcel(struct tail_render *r, const struct tail_form *form, struct tail_entry *e)
 {
 	struct parcel *p;
-	struct buf *json;
+	struct buf *body;
 
 	/* Its JSON is longer than the entry, and its memory perhaps twice that. */
-	if (r->held > 0 && r->held + e->len > r->held_max)
+	if (r->held > 0 && r->held + e->shown.text.len > r->held_max)
 		return NULL;
-	json = render(r, zone, e);
-	p = json->failed ? NULL : calloc(1, sizeof(*p));
+	body = render(r, form, e);
+	p = body->failed ? NULL : calloc(1, sizeof(*p));
 	if (p == NULL)
 		return NULL;
-	p->level = e->level;
-	p->at = e->at;
-	snprintf(p->zone, sizeof(p->zone), "%s", zone->name);
+	p->level = e->shown.level;
+	p->at = e->shown.at;
+	p->server = e->shown.id;
+	p->key = key_of(form);
 	/* What others may have use for is copied, unless it is large. */
-	if (json->len > KEEP) {
-		p->json = *json;
-		*json = (struct buf)BUF_INIT;
-		tail_render_next(r);
+	if (body->len > KEEP) {
+		p->body = *body;
+		*body = (struct buf)BUF_INIT;
+		r->entry++;
 	} else {
-		buf_append(&p->json, json->data, json->len);
+		buf_append(&p->body, body->data, body->len);
 	}
-	if (p->json.failed) {
-		buf_free(&p->json);
+	if (p->body.failed) {
+		buf_free(&p->body);
 		free(p);
 		return NULL;
 	}
-	r->held += p->json.cap;
+	r->held += p->body.cap;
 	LIST_INSERT_HEAD(&r->parcels, p, links);
 	return p;
 }
 
 struct parcel *
-tail_render_take(struct tail_render *r, struct civil_zone *zone, const struct walk_entry *e)
+tail_render_take(struct tail_render *r, const struct tail_form *form, struct tail_entry *e)
 {
-	struct parcel *p = find_parcel(r, zone->name, e);
+	const struct rendering_key key = key_of(form);
+	struct parcel *p = find_parcel(r, &key, e);
 
 	if (p == NULL)
-		p = new_parcel(r, zone, e);
+		p = new_parcel(r, form, e);
 	if (p != NULL)
 		p->refs++;
 	return p;
@@ -126,7 +213,7 @@ tail_render_give_back(struct tail_render *r, struct parcel *p)
 	if (p == NULL || --p->refs > 0)
 		return;
 	LIST_REMOVE(p, links);
-	r->held -= p->json.cap;
-	buf_free(&p->json);
+	r->held -= p->body.cap;
+	buf_free(&p->body);
 	free(p);
 }

@@ -28,6 +28,7 @@ class Viewer(threading.Thread):
         self.last_event_id = last_event_id
         self.entries = []  # of each: when it came, and the entry
         self.dropped = 0
+        self.missing = None  # of several servers, {name: why}; None: nothing was told
         self.connections = 0
         self.comments = 0
         self.failed = None
@@ -129,6 +130,8 @@ class Viewer(threading.Thread):
     def _take(self, kind, data):
         if kind == "dropped":
             self.dropped += data["dropped"]
+        elif kind == "missing":
+            self.missing = {m["server"]: m["why"] for m in data["missing"]}
         else:
             self.entries.append((time.monotonic(), data))
 
