@@ -229,7 +229,7 @@ feed_reap(struct feed *f)
 		f->count--;
 		metrics_subtract(&f->reading->metrics->tails, 1);
 		tail_render_give_back(&f->render, v->parcel);
-		tail_peers_leave(v);
+		tail_peers_leave(f, v);
 		viewer_free(v);
 	}
 	if (f->count == 0) {

@@ -119,11 +119,16 @@ detach(struct viewer_peer *part)
 }
 
 void
-tail_peers_leave(struct viewer *v)
+tail_peers_leave(struct feed *f, struct viewer *v)
 {
 	for (size_t i = 0; v->peers != NULL && i < v->peers->count; i++) {
-		if (v->peer[i].source != NULL)
-			detach(&v->peer[i]);
+		struct tail_source *s = v->peer[i].source;
+
+		if (s == NULL)
+			continue;
+		detach(&v->peer[i]);
+		if (s->followers == 0)
+			remove_source(f->peers, s);
 	}
 }
 

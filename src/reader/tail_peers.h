@@ -31,7 +31,7 @@ const char *tail_peers_admit(
     struct feed *f, struct viewer *v, const struct cursor_servers *from, int *status);
 
 /* It is over. */
-void tail_peers_leave(struct viewer *v);
+void tail_peers_leave(struct feed *f, struct viewer *v);
 
 /* Passes on what has come, and asks for more. True: there is more to do now. */
 bool tail_peers_go_on(struct feed *f);

@@ -11,8 +11,9 @@
 #define PAUSE_MIN (500 * MILLISECOND)
 #define PAUSE_MAX (8000 * MILLISECOND)
 
-/* One that ends its answer so soon is not asked again at once. */
-#define ENDS_SOON (1000 * MILLISECOND)
+/* One that ends its answer so soon is not asked again at once; one that goes on for so long is
+ * back. */
+#define SOON (1000 * MILLISECOND)
 
 struct tail_source *
 tail_source_new(const struct peer *peer, unsigned levels, const char *q, const struct cursor *from)
@@ -101,10 +102,14 @@ ask(struct tail_source *s, struct peer_http_group *group)
 static enum tail_source_step
 end(struct tail_source *s)
 {
-	if (clock_monotonic_ns() - s->asked < ENDS_SOON)
+	const int64_t now = clock_monotonic_ns();
+	const bool again = s->ended_soon;
+
+	s->ended_soon = now - s->asked < SOON;
+	if (s->ended_soon && again)
 		return fail(s, "ends its answer again and again");
 	close_stream(s);
-	s->again = 0;
+	s->again = s->ended_soon ? now + PAUSE_MIN : now;
 	return SOURCE_NOTHING;
 }
 
@@ -124,12 +129,14 @@ look_at_frame(struct tail_source *s)
 
 	if (f->cursor.levels != s->levels)
 		return fail(s, "sends places of levels that were not asked for");
-	/* Nothing of what it had before is missing any more. */
-	if (s->missing || !s->known)
-		s->changed = true;
-	s->missing = false;
+	s->changed = s->changed || !s->known;
 	s->answered = true;
-	s->pause = PAUSE_MIN;
+	/* One that fails as soon as it has begun is not told as back each time. */
+	if (s->missing && clock_monotonic_ns() - s->asked >= SOON) {
+		s->missing = false;
+		s->changed = true;
+		s->pause = PAUSE_MIN;
+	}
 	switch (f->kind) {
 	case PEER_FRAME_ENTRY: return SOURCE_ENTRY;
 	case PEER_FRAME_DROPPED: return SOURCE_DROPPED;

@@ -19,10 +19,11 @@ struct tail_source {
 
 	struct peers_stream *stream; /* NULL: it is asked again at `again`, CLOCK_MONOTONIC */
 	int64_t again, pause;
-	int64_t asked; /* when it was, likewise */
-	bool let_go;   /* the frame that is held was taken */
-	bool answered; /* once, at least */
-	bool known;    /* where it stands: */
+	int64_t asked;	 /* when it was, likewise */
+	bool ended_soon; /* after that, the last time */
+	bool let_go;	 /* the frame that is held was taken */
+	bool answered;	 /* once, at least */
+	bool known;	 /* where it stands: */
 	struct cursor at;
 	bool live;     /* there is nothing but what is new */
 	bool missing;  /* nothing comes of it now: */
