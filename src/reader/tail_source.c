@@ -80,6 +80,7 @@ static bool
 ask(struct tail_source *s, struct peer_http_group *group)
 {
 	const struct peers_asked asked = {.path = "/api/log/tail",
+	    .wants = PEER_FRAME_ENTRY,
 	    .start = INT64_MIN,
 	    .end = INT64_MAX,
 	    .levels = s->levels,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from peers_fake import WAIT, FakePeer, begin, entry, progress
+from fake_peer import FakePeer, begin, entry
 from sse import Viewer
 
 from server import free_port, wait_for
@@ -291,50 +291,69 @@ def test_what_a_cursor_does_not_have_begins_now(start_server):
     viewer.stop()
 
 
+class Told:
+    """What a peer does, which may be another each time; until `stopped`."""
+
+    def __init__(self, answer):
+        self.answer, self.stopped = answer, threading.Event()
+
+    def __call__(self, ask):
+        with contextlib.suppress(OSError):
+            self.answer(ask)
+
+    def alive(self, ask, at=b"e77.1.0"):
+        """It follows, and nothing comes; until it is told to do something else."""
+        while not self.stopped.wait(0.2):
+            ask.send(b"P 0 0 " + at + b"\n")
+        # As a machine that is gone.
+        ask.connection.close()
+
+
+BEGIN = begin(b"e77.1.0")
+EVIL = entry(0, 100, b"evil", "e")
+
 LIES = {
-    "another version": ({"version": "2 -"}, [begin()], "speaks another version"),
-    "no reader": ({"version": None}, [b"<html>evil"], "is no reader"),
-    "another type": ({"type": "text/html"}, [begin(), entry("evil")], "another type"),
-    "another status": ({"status": 500}, [b"evil"], "answered 500"),
-    "no frames": ({}, [b"evil evil\n"], "no reader would"),
-    "an endless line": ({}, [begin("e"), b"E " + b"9" * 100_000], "no reader would"),
-    "entries before it begins": ({}, [entry("evil")], "without a beginning"),
-    "it begins twice": ({}, [begin("e"), begin("e")], "begins twice"),
-    "another level": ({}, [begin("e"), entry("evil", "i", "e")], "not asked for"),
-    "places of other levels": ({}, [begin("ei")], "places of levels"),
-    "a length of the devil": ({}, [begin("e"), b"E - e1.1.1 e1.1.2 99999999999 5 - - -\nevil"], "no reader would"),
-    "a payload without its end": ({}, [begin("e"), entry("evil", "e", "e", payload=3)], "no reader would"),
-    "a cut": ({}, [begin("e"), entry("good", "e", "e")[:-3]], "again and again"),
+    "another version": (lambda ask: ask.head(version="2 -"), "speaks another version"),
+    "no reader": (lambda ask: (ask.head(version=None), ask.send(b"<html>evil")), "is no reader"),
+    "another type": (lambda ask: (ask.head(kind="text/html"), ask.send(BEGIN, EVIL)), "another type"),
+    "another status": (lambda ask: ask.head("500 Evil"), "answered 500"),
+    "no frames": (lambda ask: ask.good(b"evil evil\n"), "no reader would"),
+    "an endless line": (lambda ask: ask.good(BEGIN, b"E " + b"9" * 100_000), "no reader would"),
+    "entries before it begins": (lambda ask: ask.good(EVIL), "without a beginning"),
+    "it begins twice": (lambda ask: ask.good(BEGIN, BEGIN), "begins twice"),
+    "another level": (lambda ask: ask.good(BEGIN, entry(0, 100, b"evil")), "not asked for"),
+    "places of other levels": (lambda ask: ask.good(begin(b"e77.1.0-i77.1.0")), "places of levels"),
+    "a length of the devil": (lambda ask: ask.good(BEGIN, b"E - e1.1.1 e1.1.2 99999999999 5 - - -\nevil"), "no reader would"),
+    "a payload without its end": (lambda ask: ask.good(BEGIN, EVIL.replace(b" 4 4 ", b" 3 3 ").replace(b"+4", b"+3")), "no reader would"),
+    "a cut": (lambda ask: ask.good(BEGIN, EVIL[:-3]), "again and again"),
+    "files": (lambda ask: ask.good(BEGIN, b"F e - - 0 5 4\nevil\n"), "no reader would"),
 }
 
 
 @pytest.mark.parametrize("lie", LIES)
 def test_one_that_lies_is_named_and_nothing_of_it_is_passed_on(start_server, lie):
-    how, answer, why = LIES[lie]
-    with FakePeer() as peer:
+    answer, why = LIES[lie]
+    let_in = threading.Event()
+
+    def honest(ask):
+        ask.head()
+        ask.send(BEGIN)
+        let_in.wait(30)
+        ask.send(entry(0, 10, b"honest", "e"))
+        told.alive(ask)
+
+    told = Told(honest)
+    with FakePeer(told) as peer:
         here = start_server(READ_NAME="here", READ_PEERS=peer.url)
-        # At first it is honest.
-        let_in = threading.Event()
-
-        def honest():
-            yield begin("e")
-            let_in.wait(30)
-            yield entry("honest", "e", "e")
-            yield WAIT
-
-        peer.answer = honest()
-        peer.alive = lambda: progress("e")
+        # At first, so that something of it could be passed on.
         viewer = Viewer(here, "level=ERROR&partial=1").start()
         let_in.set()
         wait_for(lambda: viewer.entries, "it is followed")
-        vars(peer).update(how)
-        peer.answer = answer
-        peer.closing = True
-        wait_for(lambda: viewer.missing, "it is named")
-        peer.closing = False
-        wait_for(lambda: why in viewer.missing.get(peer.name, ""), f"why: {viewer.missing}")
+        told.answer = answer
+        told.stopped.set()
+        wait_for(lambda: why in (viewer.missing or {}).get(peer.name, ""), f"it is named, and not {viewer.missing}")
         write(here, 0, "ERROR")
-        has(viewer, "here", [0])
+        wait_for(lambda: len(viewer.entries) == 2, "the others go on")
         assert all("evil" not in str(e) for _, e in viewer.entries)
         # It is asked again, but not all the time.
         assert len(peer.asked) < 40
@@ -342,16 +361,16 @@ def test_one_that_lies_is_named_and_nothing_of_it_is_passed_on(start_server, lie
 
 
 def test_one_that_is_silent(start_server):
-    with FakePeer() as peer:
+    told = Told(lambda ask: (ask.head(), ask.send(BEGIN), ask.until_gone()))
+    with FakePeer(told) as peer:
         here = start_server(READ_NAME="here", READ_PEERS=peer.url, READ_PEERS_TIMEOUT="1")
-        peer.alive = None
-        viewer = Viewer(here, "partial=1").start()
+        viewer = Viewer(here, "level=ERROR&partial=1").start()
         wait_for(lambda: "silent" in (viewer.missing or {}).get(peer.name, ""), "it is named")
-        peer.answer = [WAIT]
-        wait_for(lambda: len(peer.asked) > 1, "it is asked again")
+        told.answer = lambda ask: ask.until_gone()
+        wait_for(lambda: "does not answer" in viewer.missing.get(peer.name, ""), "it is asked again")
         # Who comes is not held up for ever.
-        other = Viewer(here, "partial=1").start()
-        assert list(other.missing or [peer.name]) == [peer.name]
+        other = Viewer(here, "level=ERROR&q=other&partial=1").start()
+        wait_for(lambda: other.missing and list(other.missing) == [peer.name], "it is told, too")
         for v in viewer, other:
             v.stop()
         wait_for(lambda: tails(here) == 0, "nobody")
@@ -359,31 +378,35 @@ def test_one_that_is_silent(start_server):
 
 def test_one_that_floods_is_made_to_wait(start_server):
     """Whoever can't take it: the memory stays bounded, and who has another selection is not held up."""
-    def flood():
-        yield begin("i")
-        block = b"".join(entry(f"flood {n} " + "y" * 1000, "i", "i") for n in range(100))
-        while not peer.closing:
-            yield block
+    sent = [0]
 
-    with FakePeer() as peer:
+    def answer(ask):
+        ask.head()
+        if "level=ERROR" in ask.target:
+            ask.send(BEGIN)
+            told.alive(ask)
+        ask.send(begin())
+        for block in range(10**6):
+            frames = b"".join(entry(0, block * 200_000 + n * 2000, b"flood " + b"y" * 1000) for n in range(100))
+            ask.send(frames)
+            sent[0] += len(frames)
+
+    told = Told(answer)
+    with FakePeer(told) as peer:
         here = start_server(READ_NAME="here", READ_PEERS=peer.url)
-        peer.answer = flood()
         slow = Viewer(here, "level=INFO&partial=1").start()
         wait_for(lambda: slow.entries, "it floods")
         slow.pause()
-        peer.answer = [begin("e"), WAIT]
-        peer.alive = lambda: progress("e")
         other = Viewer(here, "level=ERROR&partial=1").start()
         for n in range(20):
             write(here, n, "ERROR")
         has(other, "here", range(20))
-        sent = -1
-        while sent != peer.sent:
-            sent = peer.sent
+        before = -1
+        while before != sent[0]:
+            before = sent[0]
             time.sleep(0.5)
-            # What the other one says is nothing.
-            peer.alive = None
         assert_small(here)
+        told.stopped.set()
         slow.resume()
         slow.stop()
         other.stop()
