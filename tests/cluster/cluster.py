@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -65,7 +66,8 @@ class Cluster:
         self.nginx = Nginx(self.folder, machines["servers"], self.servers)
 
     def start(self) -> None:
-        self.brokers.start()
+        if not any(broker.running for broker in self.brokers.all):
+            self.brokers.start()
         self.brokers.create_topic(config=self.topic)
         for server in self.servers:
             server.start()
@@ -76,10 +78,25 @@ class Cluster:
 
     def wait_for(self, condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
         """And tells, when it is in vain, what the programs said."""
+        def holds() -> object:
+            self.revive()
+            return condition()
+
         try:
-            wait_for(condition, what, seconds, 0.05)
+            wait_for(holds, what, seconds, 0.05)
         except AssertionError as e:
             raise AssertionError(f"{e}\n{self.said()}") from None
+
+    def revive(self) -> None:
+        """A writer may end by itself, when its group does not take it any more: whoever runs it starts it again."""
+        for writer in self.writers:
+            writer.revive()
+
+    def sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.revive()
+            time.sleep(min(left, 0.1))
 
     def healthy(self) -> bool:
         """Both of them, as far as a few requests in turn can tell."""

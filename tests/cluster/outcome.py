@@ -18,7 +18,7 @@ def judged(cluster: Cluster, load: Load, *, moved: bool, seconds: float = WRITTE
         verdict = judge(cluster.folders(), load.taken, load.sent, moved=moved)
         if set(verdict.count) != {"lost"} or time.monotonic() > end:
             return verdict
-        time.sleep(1)
+        cluster.sleep(1)
 
 
 def finish(cluster: Cluster, load: Load, storm: Storm) -> Verdict:

@@ -28,7 +28,8 @@ class Program:
         self.environment = clean_environment(**{key: str(value) for key, value in settings.items()})
         self.process: subprocess.Popen[bytes] | None = None
         self.stopped = False
-        self.lives = 0
+        self.wanted = False  # started, and neither killed nor stopped since
+        self.ends = 0  # by itself
 
     def _stdin(self) -> int:
         return subprocess.DEVNULL
@@ -45,10 +46,17 @@ class Program:
                 [*WITH_US, *self.machine.before, *within, str(BUILD / self.program)], env=self.environment,
                 stdin=self._stdin(), stdout=log, stderr=log)
         self.stopped = False
-        self.lives += 1
+        self.wanted = True
+
+    def revive(self) -> None:
+        """As systemd does it: one that has ended by itself is started again."""
+        if self.wanted and not self.running:
+            self.ends += 1
+            self.start()
 
     def kill(self) -> None:
         assert self.process
+        self.wanted = False
         self.process.kill()
         self.process.wait(60)
         self.stopped = False
@@ -56,6 +64,7 @@ class Program:
     def stop(self) -> None:
         """SIGTERM, and it ends well."""
         assert self.process
+        self.wanted = False
         if self.stopped:
             self.resume()
         self.process.terminate()

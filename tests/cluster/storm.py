@@ -100,7 +100,7 @@ class Storm:
 
     def _while(self, least: float, most: float) -> None:
         """As long as it lasts."""
-        time.sleep(self.random.uniform(least, most))
+        self.cluster.sleep(self.random.uniform(least, most))
 
     def _pick(self, parts: Sequence[Program]) -> Program:
         part = self.random.choice(parts)
