@@ -40,7 +40,7 @@ struct json_decoder *json_decoder_new(size_t memory_max, struct budget *budget);
 void json_decoder_free(struct json_decoder *d);
 
 /* Leaves out of every record the members that skip says; scan.h says how it is asked. */
-void json_decoder_skip(struct json_decoder *d, scan_skip *skip, const void *context);
+void json_decoder_skip(struct json_decoder *d, scan_skip *skip, void *context);
 
 /* Begins a body of len bytes, which must stay where it is until json_end(). */
 void json_begin(struct json_decoder *d, const char *body, size_t len);

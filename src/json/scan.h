@@ -25,12 +25,16 @@
 #define JSON_DEPTH_MAX 1000
 
 /*
- * Asked of each member of the outermost object whose name has no escapes, once its value is known
- * to be good JSON: whether it can be left out. The value has no node; its text is what was sent,
- * escapes and all, without the quotes of a string.
+ * Told of each member of the outermost object, once its value is known to be good JSON, in their
+ * order; whether it can be left out, which it is unless its name has escapes. The value has no
+ * node; its text is what was sent, escapes and all, as is the name, both without the quotes of a
+ * string.
+ *
+ * `plain`: name and value are no more and no less than what json_write() makes of them, strictly,
+ * but for DEL, and for white space and names that are there twice in a container.
  */
 typedef bool scan_skip(
-    const void *context, const char *name, size_t name_len, const struct value *v);
+    void *context, const char *name, size_t name_len, const struct value *v, bool plain);
 
 struct scan {
 	const char *body;
@@ -38,8 +42,9 @@ struct scan {
 	size_t at;	  /* the next byte to read */
 	const char *what; /* after a failure, in words: "expected a value"; NULL: out of memory */
 	size_t escapes;	  /* seen so far */
+	size_t odd;	  /* and what json_write() writes otherwise */
 	scan_skip *skip;  /* NULL: every member is kept */
-	const void *context; /* for skip */
+	void *context;	  /* for skip */
 };
 
 /* Moves over white space; the next byte, or -1 at the end. */

@@ -12,6 +12,49 @@
 #define TEXT_EACH(byte) (0x0101010101010101U * (byte))
 
 /*
+ * Eight bytes at a time: the top bit of a byte is set in the result if it must be looked at
+ * (control characters, `"`, `\`, beyond ASCII). Bytes above the lowest such one may be set without
+ * need, so only that one counts.
+ */
+static inline uint64_t
+text_special_bytes(uint64_t word)
+{
+	uint64_t quote = word ^ TEXT_EACH('"'), backslash = word ^ TEXT_EACH('\\');
+
+	return (word | ((word - TEXT_EACH(0x20)) & ~word) | ((quote - TEXT_EACH(1)) & ~quote) |
+		   ((backslash - TEXT_EACH(1)) & ~backslash)) &
+	       TEXT_EACH(0x80);
+}
+
+/* The same for DEL, which JSON takes and a terminal does not. */
+static inline uint64_t
+text_delete_bytes(uint64_t word)
+{
+	uint64_t del = word ^ TEXT_EACH(0x7f);
+
+	return ((del - TEXT_EACH(1)) & ~del) & TEXT_EACH(0x80);
+}
+
+/* How many bytes of a word come before the one that its text_special_bytes() marks. */
+static inline size_t
+text_plain_bytes(uint64_t special)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (size_t)__builtin_ctzll(special) / 8;
+#else
+	(void)special;
+	return 0; /* whoever looks at it finds out */
+#endif
+}
+
+/* Whether a byte is not special. */
+static inline bool
+text_is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/*
  * The code point at *at, which is moved to the next; *at must be before end, and the bytes text.
  * C0 80 gives 0, and the three bytes of a surrogate give the surrogate.
  */

@@ -93,12 +93,13 @@ record_field_name(enum field field)
 }
 
 bool
-record_skip(const void *context, const char *name, size_t name_len, const struct value *v)
+record_skip(void *context, const char *name, size_t name_len, const struct value *v, bool plain)
 {
 	const struct record_wanted *wanted = context;
 	int f = record_field(name, name_len);
 
 	(void)v;
+	(void)plain;
 	return f < 0 ? !wanted->others : (wanted->fields & RECORD_BIT(f)) == 0;
 }
 

@@ -85,6 +85,8 @@ struct record_made {
 	char msecs[8];
 };
 
+struct record_line;
+
 struct record {
 	struct value object; /* that whose members LOG_FORMAT names: the whole, or what loguru wraps
 			      * in it */
@@ -94,10 +96,12 @@ struct record {
 	struct value extra;		 /* another logger's object of further fields; or absent */
 	long levelno;			 /* its own, or that of its level's name, or 20 */
 	time_t created;			 /* the second of FIELD_CREATED, where that is there */
-	record_fields derived;	 /* had from another logger's field, not sent by their names */
-	record_fields spent;	 /* those that they were had from */
-	record_fields not_sent;	 /* record_wanted's */
-	bool event;		 /* the message is structlog's `event` */
+	record_fields derived;	/* had from another logger's field, not sent by their names */
+	record_fields spent;	/* those that they were had from */
+	record_fields not_sent; /* record_wanted's */
+	bool event;		/* the message is structlog's `event` */
+	const struct record_line *line; /* of what was sent (record_line.h), or NULL: the caller's
+					 * to set */
 	struct record_made made; /* which fields may point into: a record is not to be copied */
 };
 
@@ -136,11 +140,12 @@ struct record_wanted {
 	    RECORD_BIT(FIELD_LOG) | RECORD_BIT(FIELD_RECORD) | RECORD_BIT(FIELD_TEXT))
 
 /*
- * A scan_skip, whose context is a const struct record_wanted. Without it, the instructions from a
+ * A scan_skip, whose context is a struct record_wanted. Without it, the instructions from a
  * body to its entries are 36 % more for tests/bench/record.json, 29 % for the real records
  * (callgrind): most of a record is not in the line, and what cJSON doesn't see needs no node.
  */
-bool record_skip(const void *context, const char *name, size_t name_len, const struct value *v);
+bool record_skip(
+    void *context, const char *name, size_t name_len, const struct value *v, bool plain);
 
 /*
  * Checks a decoded object and fills *r, which refers to the object's memory. A null counts as not

@@ -59,16 +59,33 @@ timestamp_local(struct buf *out, struct timestamp_cache *cache, const char *form
 	buf_append(out, cache->text.data, cache->text.len);
 }
 
+/* A number below 10^width, and what follows it. */
+static char *
+put_digits(char *at, int number, int width, char after)
+{
+	for (int i = width; i-- > 0; number /= 10)
+		at[i] = (char)('0' + number % 10);
+	at[width] = after;
+	return at + width + 1;
+}
+
+/* (By printf it would be 5 % of the instructions from a body to its line of JSON.) */
 void
 timestamp_utc(struct buf *out, int64_t nanoseconds)
 {
 	time_t second = (time_t)(nanoseconds / CLOCK_NS_PER_SECOND);
+	char text[32], *at = text;
 	struct tm tm;
 
 	gmtime_r(&second, &tm);
-	buf_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-	    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-	    (int)(nanoseconds % CLOCK_NS_PER_SECOND / 1000000));
+	at = put_digits(at, tm.tm_year + 1900, 4, '-');
+	at = put_digits(at, tm.tm_mon + 1, 2, '-');
+	at = put_digits(at, tm.tm_mday, 2, 'T');
+	at = put_digits(at, tm.tm_hour, 2, ':');
+	at = put_digits(at, tm.tm_min, 2, ':');
+	at = put_digits(at, tm.tm_sec, 2, '.');
+	at = put_digits(at, (int)(nanoseconds % CLOCK_NS_PER_SECOND / 1000000), 3, 'Z');
+	buf_append(out, text, (size_t)(at - text));
 }
 
 /*

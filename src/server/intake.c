@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/gunzip.h"
 #include "record/record.h"
+#include "record/record_line.h"
 #include "record/render.h"
 #include "server/form.h"
 #include "json/json.h"
@@ -34,6 +35,7 @@ struct intake {
 	const struct intake_settings *settings;
 	struct json_decoder *decoder;
 	struct record_wanted wanted;
+	struct record_line line; /* with LOG_FORMAT=json, of what came as JSON */
 	struct form form;
 	struct render render;
 	struct buf remote_addr;
@@ -64,7 +66,11 @@ intake_new(const struct intake_settings *settings)
 		return NULL;
 	}
 	in->wanted = formatter_wanted(settings->formatter);
-	json_decoder_skip(in->decoder, record_skip, &in->wanted);
+	record_line_init(&in->line, settings->budget);
+	if (settings->formatter->json)
+		json_decoder_skip(in->decoder, record_line_skip, &in->line);
+	else
+		json_decoder_skip(in->decoder, record_skip, &in->wanted);
 	form_init(&in->form, settings->budget);
 	render_init(&in->render, settings->formatter, settings->budget);
 	in->remote_addr.budget = settings->budget;
@@ -79,6 +85,7 @@ intake_free(struct intake *in)
 	if (in == NULL)
 		return;
 	json_decoder_free(in->decoder);
+	record_line_free(&in->line);
 	form_free(&in->form);
 	render_free(&in->render);
 	buf_free(&in->remote_addr);
@@ -141,14 +148,20 @@ static bool
 read_record(struct intake *in, struct value object, struct record *record, struct intake_result *r,
     enum intake_status *status)
 {
+	bool json = in->settings->formatter->json, line = record_line_is_whole(&in->line);
 	enum json_status whole = JSON_RECORD;
 	struct record_error e;
-	bool good = record_read(record, object, &in->wanted, &e);
+	bool good;
 
-	if (good && record->event && !in->settings->formatter->json) {
+	if (json && !line)
+		whole = json_whole_record(in->decoder, &object);
+	good = whole == JSON_RECORD &&
+	       record_read(record, object, line ? &in->line.wanted : &in->wanted, &e);
+	if (good && record->event && !json) {
 		whole = json_whole_record(in->decoder, &object);
 		good = whole == JSON_RECORD && record_read(record, object, &in->wanted, &e);
 	}
+	record->line = line ? &in->line : NULL;
 	if (whole == JSON_TOO_LARGE)
 		*status = refuse(in, r, INTAKE_TOO_LARGE, "too many values in one record");
 	else if (whole != JSON_RECORD)
@@ -227,6 +240,7 @@ take_records(struct intake *in, const struct render_arrival *arrival, struct ent
 	for (; status == INTAKE_GOOD; r->counts.records++) {
 		struct value object;
 
+		record_line_begin(&in->line);
 		switch (json_next_record(in->decoder, &object, &what, &offset)) {
 		case JSON_RECORD: break;
 		case JSON_END: return INTAKE_GOOD;
@@ -264,6 +278,7 @@ take_form(struct intake *in, const char *text, size_t len, const struct render_a
 		return refuse(in, r, INTAKE_TOO_LARGE, "too many values in one record");
 	default: return no_memory(r);
 	}
+	record_line_begin(&in->line);
 	r->counts.records = 1;
 	return take_record(in, object, arrival, entries, r);
 }

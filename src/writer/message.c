@@ -43,10 +43,9 @@ struct message_intake {
 
 /* Of each member, at the scan. */
 static bool
-skip(const void *context, const char *name, size_t name_len, const struct value *v)
+skip(void *context, const char *name, size_t name_len, const struct value *v, bool plain)
 {
-	/* The decoder's context is const for those who only look. */
-	struct message_intake *in = (struct message_intake *)(uintptr_t)context;
+	struct message_intake *in = context;
 
 	if (name_len == 8 && memcmp(name, "received", 8) == 0) {
 		in->received = v->type == VALUE_STRING ? v->text : NULL;
@@ -55,7 +54,7 @@ skip(const void *context, const char *name, size_t name_len, const struct value 
 	}
 	if (name_len == 11 && memcmp(name, "remote_addr", 11) == 0)
 		return !in->wants_addr;
-	return record_skip(&in->wanted, name, name_len, v);
+	return record_skip(&in->wanted, name, name_len, v, plain);
 }
 
 struct message_intake *

@@ -188,10 +188,11 @@ refuses_what_is_not_json_and_says_where(void **state)
 }
 
 static bool
-is_not_a(const void *context, const char *name, size_t len, const struct value *v)
+is_not_a(void *context, const char *name, size_t len, const struct value *v, bool plain)
 {
 	(void)context;
 	(void)v;
+	(void)plain;
 	return len != 1 || *name != 'a';
 }
 
@@ -464,12 +465,13 @@ reads_a_record_a_line(void **state)
 }
 
 static bool
-skip_all(const void *context, const char *name, size_t name_len, const struct value *v)
+skip_all(void *context, const char *name, size_t name_len, const struct value *v, bool plain)
 {
 	(void)context;
 	(void)name;
 	(void)name_len;
 	(void)v;
+	(void)plain;
 	return true;
 }
 

@@ -11,15 +11,15 @@
 #include <stdlib.h>
 
 /* As LOG_FORMAT=json wants it. */
-static const struct record_wanted all = {UINT64_MAX, RECORD_ALWAYS_TYPED, true, 0};
-static const struct record_wanted line = {RECORD_ALWAYS_WANTED | RECORD_BIT(FIELD_NAME) |
+static struct record_wanted all = {UINT64_MAX, RECORD_ALWAYS_TYPED, true, 0};
+static struct record_wanted line = {RECORD_ALWAYS_WANTED | RECORD_BIT(FIELD_NAME) |
 					      RECORD_BIT(FIELD_LOGGER) |
 					      RECORD_BIT(FIELD_LOGGER_NAME),
     RECORD_ALWAYS_TYPED, false, 0};
 
 /* Reads {"message": "m", <members>}, or, where they begin with a brace, what they are. */
 static void
-read_members(const char *members, const struct record_wanted *wanted, bool skip, struct record *r)
+read_members(const char *members, struct record_wanted *wanted, bool skip, struct record *r)
 {
 	static struct buf body;
 	struct record_error e;

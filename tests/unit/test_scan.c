@@ -64,19 +64,18 @@ refuses_what_is_not_json_at_its_byte(void **state)
 
 struct asked {
 	const char *skip; /* names, each after a space */
-	struct buf seen;  /* name, type and text of each member that was asked of */
+	struct buf seen;  /* name, ":" (plain) or "!", type and text of each member */
 };
 
 static bool
-skip_named(const void *context, const char *name, size_t len, const struct value *v)
+skip_named(void *context, const char *name, size_t len, const struct value *v, bool plain)
 {
-	/* The test's own, which is told to write. */
-	struct asked *a = (struct asked *)(size_t)context;
+	struct asked *a = context;
 	char spaced[16] = " ";
 
 	assert_true(len < sizeof(spaced) - 1);
 	memcpy(spaced + 1, name, len);
-	buf_printf(&a->seen, "%s:%d:", spaced + 1, (int)v->type);
+	buf_printf(&a->seen, "%s%s%d:", spaced + 1, plain ? ":" : "!", (int)v->type);
 	buf_append(&a->seen, v->text, v->len);
 	buf_putc(&a->seen, ' ');
 	return strstr(a->skip, spaced) != NULL;
@@ -102,7 +101,7 @@ asks_of_each_member_of_the_outermost_object(void **state)
 	static const char body[] = "{\"a\": 1.5, \"b\": \"x\\n\", \"c\": [{\"a\": 2}], \"d\": {}, "
 				   "\"e\": null, \"f\": true, \"g\": false, \"h\": NaN} ";
 	static const char seen[] =
-	    "a:4:1.5 b:5:x\\n c:6:[{\"a\": 2}] d:7:{} e:1:null f:3:true g:2:false h:4:NaN ";
+	    "a:4:1.5 b:5:x\\n c:6:[{\"a\": 2}] d:7:{} e:1:null f:3:true g:2:false h!4:NaN ";
 
 	(void)state;
 	check_skip(body, " a b c d e f g h", "{}", seen);
@@ -112,15 +111,49 @@ asks_of_each_member_of_the_outermost_object(void **state)
 	    "1.5\",\"c\":[{\"a\":\"\xff"
 	    "2\"}],\"e\":null,\"g\":false,\"h\":\"\xffNaN\"}",
 	    seen);
-	/* Not of a name with escapes, nor of what lies in an array. */
+	/* One whose name has escapes is kept; what lies in an array is not asked of. */
 	check_skip("{\"\\u0061\": 1, \"b\": 2} ", " a b",
 	    "{\"\\u0061\":\"\xff"
 	    "1\"}",
-	    "b:4:2 ");
+	    "\\u0061!4:1 b:4:2 ");
 	check_skip("[{\"a\": 1}] ", " a",
 	    "[{\"a\":\"\xff"
 	    "1\"}]",
 	    "");
+}
+
+/* Whether a member is what json_write() would make of it. */
+static void
+tells_what_is_plain(void **state)
+{
+	static const char *const plain[] = {"1", "-1.50e+7", "true", "null", "\"\"",
+	    "\"\xc3\xa4 \xf0\x9f\x98\x80\"", "\"\\\" \\\\ \\b \\f \\n \\r \\t\"", "{}", "[]"};
+	static const char *const other[] = {"NaN", "-Infinity", "\"\\/\"", "\"\\u0041\"",
+	    "\"\\u0000\"", "\"\\ud800\"", "\"\xed\xa0\x80\"", "\"\xc2\x85\"", "\"\xe2\x80\xa8\"",
+	    "[\"\\/\"]", "{\"\\/\":1}", "[NaN]"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]) + sizeof(other) / sizeof(other[0]);
+	     i++) {
+		bool is_plain = i < sizeof(plain) / sizeof(plain[0]);
+		const char *value =
+		    is_plain ? plain[i] : other[i - sizeof(plain) / sizeof(plain[0])];
+		struct asked a = {.skip = ""};
+		struct buf body = BUF_INIT, out = BUF_INIT;
+		struct scan p = {.skip = skip_named, .context = &a};
+
+		buf_printf(&body, "{\"a\": %s, \"b\":0} ", value);
+		p.body = body.data;
+		p.len = body.len;
+		assert_true(scan_value(&p, &out));
+		if ((a.seen.data[1] == ':') != is_plain)
+			fail_msg("%s", value);
+		/* And the next begins anew. */
+		assert_non_null(memmem(a.seen.data, a.seen.len, " b:4:0 ", 7));
+		buf_free(&body);
+		buf_free(&out);
+		buf_free(&a.seen);
+	}
 }
 
 /* A number is told of only where something ends its text. */
@@ -146,6 +179,7 @@ main(void)
 	    cmocka_unit_test(translates_what_cjson_would_lose),
 	    cmocka_unit_test(refuses_what_is_not_json_at_its_byte),
 	    cmocka_unit_test(asks_of_each_member_of_the_outermost_object),
+	    cmocka_unit_test(tells_what_is_plain),
 	    cmocka_unit_test(asks_of_no_number_at_the_end_of_the_body),
 	};
 
