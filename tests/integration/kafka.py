@@ -13,6 +13,7 @@ import functools
 import os
 import signal
 import subprocess
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -62,6 +63,7 @@ class Cluster:
     """See the head of this file."""
 
     def __init__(self, brokers: int = 3, topics: dict[str, int] | None = None):
+        self.lock = threading.Lock()
         self.topics = dict(topics if topics is not None else {"pbu-log": 4})
         words = [f"{name}:{partitions}" for name, partitions in self.topics.items()]
         self.process = subprocess.Popen(
@@ -81,13 +83,14 @@ class Cluster:
         return line
 
     def command(self, *words: object) -> list[str]:
-        """Gives a command, and returns the lines before its "ok"."""
+        """Gives a command, and returns the lines before its "ok". Any thread."""
         assert self.process.stdin is not None
-        self.process.stdin.write(" ".join(map(str, words)) + "\n")
-        self.process.stdin.flush()
-        lines = []
-        while (line := self._line()).startswith("message "):
-            lines.append(line)
+        with self.lock:
+            self.process.stdin.write(" ".join(map(str, words)) + "\n")
+            self.process.stdin.flush()
+            lines = []
+            while (line := self._line()).startswith("message "):
+                lines.append(line)
         assert line == "ok\n", (words, line)
         return lines
 

@@ -49,8 +49,12 @@ class Writer:
         self.stderr_file = folder / "stderr"
         self.preload = list(preload)
         self.environment = environment or {}
+        # As brokers do not take less. A real one lets a member that was killed come back at once; these wait until it is forgotten.
+        config = folder / "kafka.properties"
+        config.write_text("session.timeout.ms=6000\nheartbeat.interval.ms=500\n")
         self.settings: dict[str, object] = {
             "LOG_FOLDER": self.folder, "METRICS_FILE": self.metrics_file, "KAFKA_BROKERS": cluster.brokers,
+            "KAFKA_CONFIG": config,
             "LOG_FORMAT": "%(message)s", "KAFKA_TOPIC": TOPIC, **settings}
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -1,0 +1,144 @@
+"""pbu-log-writer, killed at each step of what it does to files (kill_at.c): after the next start every record is there once, in the
+order of its partition, and no line in part.
+
+PBU_SEED repeats a run (the seed is printed); KILLS says how many steps are tried, 0: all.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from kafka import Cluster, has_kafka
+from server import wait_for
+from writing import SECONDS, Writer, line
+
+pytestmark = pytest.mark.skipif(not has_kafka(), reason="built without Kafka")
+
+HERE = Path(__file__).resolve().parent
+SEED = int(os.environ.get("PBU_SEED") or random.SystemRandom().getrandbits(32))
+KILLS = int(os.environ.get("KILLS") or 16)
+
+# At a time: they wait for the brokers, mostly.
+WORKERS = 16
+
+# Of each partition before the kill, and after it.
+BEFORE, AFTER = 40, 8
+
+# Some three lines, so that files are rolled over all the time; and not at all.
+SIZES = (40, 0)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("kill") / "kill_at.so"
+    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O1", "-Wall", "-shared", "-fPIC", "-o", out, HERE / "kill_at.c"], check=True)
+    return out
+
+
+@pytest.fixture(scope="module")
+def brokers() -> Iterator[Cluster]:
+    print(f"PBU_SEED={SEED}")
+    with Cluster(brokers=1, topics={}) as cluster:
+        yield cluster
+
+
+def produce(brokers: Cluster, topic: str, numbers: range) -> None:
+    """Into both partitions: records of two levels, what is no record, and what was sent before."""
+    for partition in (0, 1):
+        for i in numbers:
+            number = 1000 * partition + i
+            if i % 10 == 9:
+                brokers.produce(topic, partition, b"", b"bad %d" % number)
+                continue
+            sent = {"batch": b"client-%d" % (i // 4), "index": b"%d" % (i % 4), "count": b"4"}
+            brokers.produce(topic, partition, b"a", line(number, level=40 if i % 4 == 0 else 20), **sent)
+            if i % 8 == 7:
+                again = {"batch": b"client-%d" % ((i - 4) // 4), "index": b"%d" % ((i - 4) % 4), "count": b"4"}
+                brokers.produce(topic, partition, b"a", line(number - 4), **again)
+
+
+def sent_before(numbers: range) -> int:
+    return sum(i % 8 == 7 for i in numbers)
+
+
+def judge(writer: Writer) -> None:
+    """Each record once, in its place."""
+    seen = []
+    for name in ("info.log", "error.log"):
+        text = writer.text(name)
+        assert text == "" or text.endswith("\n")
+        numbers = [int(row.removeprefix("message ")) for row in text.splitlines()]
+        for partition in (0, 1):
+            mine = [n for n in numbers if n // 1000 == partition]
+            assert mine == sorted(mine), (name, mine)
+        seen += numbers
+    rejected = [json.loads(row)["value"] for row in writer.lines("rejected.log")]
+    seen += [int(value.removeprefix("bad ")) for value in rejected]
+    assert sorted(seen) == [1000 * partition + i for partition in (0, 1) for i in range(BEFORE + AFTER)]
+
+
+def run(brokers: Cluster, library: Path, folder: Path, size: int, how: str, step: int) -> str:
+    """Kills the writer at a step, starts it once more, and judges. What the step was; "" when there was none."""
+    topic = f"kill-{size}-{how}-{step}"
+    brokers.topic(topic, 2)
+    produce(brokers, topic, range(BEFORE))
+    steps = folder / "steps"
+    environment = {"STEPS_FILE": str(steps)} | ({"KILL_AT": str(step), "KILL_HOW": how} if step else {})
+    writer = Writer(folder, brokers, preload=[library], environment=environment, KAFKA_TOPIC=topic, KAFKA_GROUP=topic,
+                    LOG_MAX_BYTES=size, METRICS_FILE=None)
+    writer.start()
+    ends = {p: BEFORE + sent_before(range(BEFORE)) for p in (0, 1)}
+
+    def is_read() -> bool:
+        if not writer.alive or not (writer.folder / ".checkpoint").exists():
+            return False
+        parts = writer.checkpoint()["partitions"]
+        assert isinstance(parts, list)
+        return {p["partition"]: p["next"] for p in parts} == ends
+
+    wait_for(lambda: not writer.alive or is_read(), "its end, or all records", seconds=SECONDS, pause=0.1)
+    if writer.alive:
+        writer.send(signal.SIGTERM)
+    assert writer.wait() == (-signal.SIGKILL if step and len(steps.read_text().split()) >= step else 0), writer.stderr
+    told = steps.read_text().split()
+    writer.environment = {}
+    produce(brokers, topic, range(BEFORE, BEFORE + AFTER))
+    writer.start()
+    more = AFTER + sent_before(range(BEFORE, BEFORE + AFTER))
+    try:
+        writer.wait_until_read({p: end + more for p, end in ends.items()})
+        writer.stop()
+    finally:
+        writer.kill()
+    judge(writer)
+    return told[step - 1] if 0 < step <= len(told) else str(len(told)) if not step else ""
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_killed_at_every_step(brokers: Cluster, library: Path, tmp_path: Path, size: int) -> None:
+    def folder(name: str) -> Path:
+        made = tmp_path / name
+        made.mkdir()
+        return made
+
+    count = int(run(brokers, library, folder("whole"), size, "n", 0))
+    assert count > (50 if size else 15)
+    cases = [(how, step) for step in range(1, count + 1) for how in ("before", "after", "half")]
+    if KILLS:
+        cases = random.Random(SEED).sample(cases, min(KILLS, len(cases)))
+    with ThreadPoolExecutor(WORKERS) as pool:
+        jobs = {case: pool.submit(run, brokers, library, folder(f"{case[0]}-{case[1]}"), size, *case) for case in cases}
+    wrong = {}
+    for case, job in jobs.items():
+        error = job.exception()
+        if error is not None:
+            wrong[case] = str(error)[:2000]
+    assert not wrong, "\n".join(f"{case}: {error}" for case, error in wrong.items())
+    assert len({job.result() for job in jobs.values()} - {""}) > 1
