@@ -54,7 +54,7 @@ def produce(brokers: Cluster, topic: str, numbers: range) -> None:
     for partition in (0, 1):
         for i in numbers:
             number = 1000 * partition + i
-            if i % 10 == 9:
+            if i % 10 == 8:
                 brokers.produce(topic, partition, b"", b"bad %d" % number)
                 continue
             sent = {"batch": b"client-%d" % (i // 4), "index": b"%d" % (i % 4), "count": b"4"}
