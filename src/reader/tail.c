@@ -35,16 +35,6 @@ const struct tail_limits tail_usual_limits = {.viewers = 256,
     .silence_ms = 15 * 1000,
     .held_bytes = 32 * 1024 * 1024};
 
-/* One who has come and is not let in yet. */
-struct newcomer {
-	STAILQ_ENTRY(newcomer) links;
-	struct selection selection;
-	struct stream *stream;
-	bool resumes; /* from: */
-	struct cursor from;
-	struct cursor_servers *servers; /* or these; owned; NULL: it is none of several servers */
-};
-
 enum { CALLED, CHANGED, FIRST_VIEWER };
 
 struct tail {
@@ -77,34 +67,6 @@ call(struct tail *t)
 
 /* --- those who come --- */
 
-static void
-free_newcomer(struct newcomer *n)
-{
-	free(n->servers);
-	free(n);
-}
-
-/* Where it resumes; or the words of a refusal. */
-static const char *
-find_start(struct newcomer *n, const char *last_event_id)
-{
-	if (last_event_id == NULL || last_event_id[0] == '\0') {
-		n->resumes = n->selection.has_cursor;
-		n->from = n->selection.cursor;
-		n->servers = n->selection.cursors;
-		n->selection.cursors = NULL;
-		return NULL;
-	}
-	n->resumes = true;
-	if (strchr(last_event_id, '~') == NULL)
-		return cursor_parse(last_event_id, &n->from) ? NULL : "Last-Event-ID is no cursor";
-	n->servers = malloc(sizeof(*n->servers));
-	if (n->servers == NULL)
-		return "there is no memory";
-	return cursor_servers_parse(last_event_id, n->servers) ? NULL
-							       : "Last-Event-ID is no cursor";
-}
-
 static bool
 enqueue(struct tail *t, struct newcomer *n)
 {
@@ -120,32 +82,15 @@ enqueue(struct tail *t, struct newcomer *n)
 	return room;
 }
 
-static void
-refuse(struct newcomer *n, int status, const char *why)
-{
-	feed_refuse(n->stream, status, why);
-	selection_free(&n->selection);
-	free_newcomer(n);
-}
-
 void
 tail_add(struct tail *t, struct selection *s, const char *last_event_id, struct stream *stream)
 {
-	struct newcomer *n = calloc(1, sizeof(*n));
-	const char *why;
+	struct newcomer *n = newcomer_new(s, last_event_id, stream, t->feed.reading->peers);
 
-	if (n == NULL) {
-		feed_refuse(stream, STATUS_503, "there is no memory");
-		selection_free(s);
+	if (n == NULL)
 		return;
-	}
-	n->selection = *s;
-	n->stream = stream;
-	why = find_start(n, last_event_id);
-	if (why != NULL)
-		refuse(n, STATUS_400, why);
-	else if (!enqueue(t, n))
-		refuse(n, STATUS_503, "there are too many viewers");
+	if (!enqueue(t, n))
+		newcomer_refuse(n, STATUS_503, "there are too many viewers");
 	else
 		call(t);
 }
@@ -163,31 +108,15 @@ next_newcomer(struct tail *t)
 	return n;
 }
 
-static struct feed_from
-start_of(const struct tail *t, const struct newcomer *n)
-{
-	const struct peers *p = t->feed.reading->peers;
-	struct feed_from from = {.servers = n->servers};
-
-	if (n->servers == NULL)
-		from.own = n->resumes ? &n->from : NULL;
-	else if (p != NULL)
-		from.own = cursor_servers_of(n->servers, p->at[p->self].id);
-	return from;
-}
-
 static void
 let_in(struct tail *t)
 {
 	struct newcomer *n;
-	struct feed_from from;
 
 	while ((n = next_newcomer(t)) != NULL) {
 		if (t->watch.fd < 0)
 			tail_watch_open(&t->watch, t->watch.path);
-		from = start_of(t, n);
-		feed_admit(&t->feed, &n->selection, &from, n->stream);
-		free_newcomer(n);
+		feed_admit(&t->feed, n);
 		t->busy = true;
 	}
 }
@@ -363,7 +292,7 @@ run(void *argument)
 		see_off(t);
 	}
 	while ((n = next_newcomer(t)) != NULL)
-		refuse(n, STATUS_503, "the server is stopping");
+		newcomer_refuse(n, STATUS_503, "the server is stopping");
 	return NULL;
 }
 

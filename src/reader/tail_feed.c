@@ -131,25 +131,6 @@ feed_passed(const struct feed *f, unsigned levels)
 
 /* --- who comes and goes --- */
 
-void
-feed_answer(struct stream *stream, int status, const char *why)
-{
-	struct http_response r = {.status = status,
-	    .content_type = "application/json",
-	    .retry_after = status == STATUS_503 ? 1 : 0};
-
-	buf_printf(&r.body, "{\"status\": false, \"error\": \"%s\"}\n", why);
-	stream_begin(stream, &r);
-	buf_free(&r.body);
-}
-
-void
-feed_refuse(struct stream *stream, int status, const char *why)
-{
-	feed_answer(stream, status, why);
-	stream_end(stream);
-}
-
 /* That viewer's merge from there, or NULL for none; or the status and words of a refusal. */
 static const char *
 open_place(
@@ -175,42 +156,42 @@ open_place(
 
 /* One that is let in: it begins, or waits for what the peers say. */
 static const char *
-begin(struct feed *f, struct viewer *v, const struct feed_from *from, struct merge *merge,
-    int *status)
+begin(struct feed *f, struct viewer *v, const struct newcomer *n, struct merge *merge, int *status)
 {
-	const bool along = f->peers != NULL && !v->selection.only_own && !v->selection.framed;
-	const char *why = along ? tail_peers_admit(f, v, from->servers, status) : NULL;
+	const struct cursor *own = newcomer_own(n, f->reading->peers);
+	const char *why = NULL;
 
-	if (from->own != NULL || along)
-		behind_fall(f, v, from->own != NULL ? from->own : &f->at, merge);
-	if (why == NULL && along)
-		v->waits = VIEWER_BEGIN;
-	else if (why == NULL)
+	if (own != NULL || n->along)
+		behind_fall(f, v, own != NULL ? own : &f->at, merge);
+	if (n->along)
+		why = tail_peers_admit(f, v, n->servers, status);
+	else
 		viewer_begin(v, v->behind ? &v->at : &f->at, f->reading->peer_header);
 	return why;
 }
 
 void
-feed_admit(struct feed *f, struct selection *s, const struct feed_from *from, struct stream *stream)
+feed_admit(struct feed *f, struct newcomer *n)
 {
+	const struct cursor *own = newcomer_own(n, f->reading->peers);
 	struct merge *merge;
 	int status;
-	const char *why = open_place(f, s->levels, from->own, &merge, &status);
-	struct viewer *v = why == NULL ? viewer_new(stream, s) : NULL;
+	const char *why = open_place(f, n->selection.levels, own, &merge, &status);
+	struct viewer *v = why == NULL ? viewer_new(n->stream, &n->selection) : NULL;
 
 	if (v == NULL) {
 		if (merge != NULL)
 			merge_free(merge);
-		feed_refuse(stream, status, why != NULL ? why : "there is no memory");
-		selection_free(s);
+		newcomer_refuse(n, status, why != NULL ? why : "there is no memory");
 	} else {
 		TAILQ_INSERT_TAIL(&f->viewers, v, links);
 		f->count++;
 		metrics_add(&f->reading->metrics->tails, 1);
-		why = begin(f, v, from, merge, &status);
+		why = begin(f, v, n, merge, &status);
 		if (why != NULL)
-			feed_answer(stream, status, why);
+			newcomer_answer(v->stream, status, why);
 		v->over = why != NULL;
+		newcomer_free(n);
 	}
 	/* A follower for nobody is closed. */
 	feed_reap(f);

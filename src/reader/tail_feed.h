@@ -7,14 +7,15 @@
 
 #include "base/diag.h"
 #include "reader/tail.h"
-#include "reader/tail_viewer.h"
+#include "reader/tail_newcomer.h"
+#include "reader/tail_sources.h"
 
 struct tail_peers;
 
 struct feed {
 	const struct reading *reading;
 	const struct tail_limits *limits;
-	TAILQ_HEAD(viewer_list, viewer) viewers;
+	struct viewer_list viewers;
 	unsigned count;
 
 	struct walk_options options; /* of all merges: everything, forward */
@@ -37,20 +38,8 @@ struct feed {
 bool feed_init(struct feed *f, const struct reading *r, const struct tail_limits *limits);
 void feed_free(struct feed *f);
 
-/* Where a viewer goes on: in this server's own files, and with those of others; NULL: from now on.
- */
-struct feed_from {
-	const struct cursor *own;
-	const struct cursor_servers *servers;
-};
-
-/* Lets a viewer in, or answers why not. The selection and the stream are taken over. */
-void feed_admit(
-    struct feed *f, struct selection *s, const struct feed_from *from, struct stream *stream);
-
-/* Answers with an error; why: a sentence without quotes. The second ends the stream, too. */
-void feed_answer(struct stream *stream, int status, const char *why);
-void feed_refuse(struct stream *stream, int status, const char *why);
+/* Lets a viewer in, or answers why not. It is taken over. */
+void feed_admit(struct feed *f, struct newcomer *n);
 
 /* Sends what is new. True: there is more, and others are to be seen to first. */
 bool feed_round(struct feed *f);

@@ -8,22 +8,18 @@
 
 #define MILLISECOND INT64_C(1000000)
 
-/* What a source has of the thread at a time, and entries between two looks at the clock. */
+/* What all sources have of the thread at a time, and each, and entries between two looks at the
+ * clock. */
+#define ALL_MAX	   (8 * MILLISECOND)
 #define TURN_MAX   (2 * MILLISECOND)
 #define TURN_STEPS 16
-
-/* Connections to peers, at most; who finds none waits, and is told so. */
-#define SOURCES_MAX 256
 
 /* Places that are remembered because their files are gone: who comes again with one is told. */
 #define GONE_MAX 32
 
 struct tail_peers {
 	const struct peers *peers;
-	struct peer_http_group *group;
-	LIST_HEAD(source_list, tail_source) sources;
-	unsigned count;
-	bool fresh; /* there is one that was not asked yet */
+	struct tail_sources sources;
 	struct cursor_server gone[GONE_MAX];
 	unsigned next_gone;
 };
@@ -36,168 +32,32 @@ tail_peers_new(const struct peers *peers)
 	if (p == NULL)
 		return NULL;
 	p->peers = peers;
-	LIST_INIT(&p->sources);
-	p->group = peer_http_group_new(peers->http);
-	if (p->group == NULL) {
-		free(p);
-		return NULL;
-	}
-	return p;
-}
-
-static void
-remove_source(struct tail_peers *p, struct tail_source *s)
-{
-	LIST_REMOVE(s, links);
-	p->count--;
-	tail_source_free(s);
+	if (sources_init(&p->sources, peers))
+		return p;
+	free(p);
+	return NULL;
 }
 
 void
 tail_peers_free(struct tail_peers *p)
 {
-	struct tail_source *s;
-
 	if (p == NULL)
 		return;
-	while ((s = LIST_FIRST(&p->sources)) != NULL)
-		remove_source(p, s);
-	peer_http_group_free(p->group);
+	sources_free(&p->sources);
 	free(p);
 }
 
 struct peer_http_group *
 tail_peers_group(struct tail_peers *p)
 {
-	return p->group;
-}
-
-/* --- who is sent what of which source --- */
-
-static bool
-same_cursor(const struct cursor *a, const struct cursor *b)
-{
-	if (a->levels != b->levels)
-		return false;
-	for (int level = 0; level < LEVEL_COUNT; level++) {
-		if ((a->levels & LEVEL_BIT(level)) != 0 &&
-		    !same_place(&a->at[level], &b->at[level]))
-			return false;
-	}
-	return true;
-}
-
-/* The viewer's part of a source's peer. */
-static struct viewer_peer *
-part_of(const struct tail_peers *p, const struct viewer *v, const struct tail_source *s)
-{
-	return &v->peer[s->peer - p->peers->at];
-}
-
-static bool
-follows(const struct tail_peers *p, const struct viewer *v, const struct tail_source *s)
-{
-	return v->peers != NULL && part_of(p, v, s)->source == s;
-}
-
-static void
-attach(struct viewer *v, size_t peer, struct tail_source *s)
-{
-	v->peer[peer].source = s;
-	v->anew = true;
-	s->followers++;
-}
-
-/* It has a place of its own from here on. */
-static void
-detach(struct viewer_peer *part)
-{
-	part->known = part->source->known;
-	part->at = part->source->at;
-	part->source->followers--;
-	part->source = NULL;
+	return p->sources.group;
 }
 
 void
 tail_peers_leave(struct feed *f, struct viewer *v)
 {
-	for (size_t i = 0; v->peers != NULL && i < v->peers->count; i++) {
-		struct tail_source *s = v->peer[i].source;
-
-		if (s == NULL)
-			continue;
-		detach(&v->peer[i]);
-		if (s->followers == 0)
-			remove_source(f->peers, s);
-	}
-}
-
-/* Whether one who stands there can go on with a source. */
-static bool
-is_at(const struct tail_source *s, const struct viewer_peer *part)
-{
-	if (part->known)
-		return s->known && same_cursor(&s->at, &part->at);
-	return !s->known || s->live;
-}
-
-/* Finds or makes a source for each peer that has none. */
-static void
-join(struct tail_peers *p, struct viewer *v)
-{
-	const struct selection *selects = &v->selection;
-
-	for (size_t i = 0; i < p->peers->count; i++) {
-		const struct peer *peer = &p->peers->at[i];
-		struct viewer_peer *part = &v->peer[i];
-		struct tail_source *s;
-
-		if (i == p->peers->self || part->source != NULL)
-			continue;
-		for (s = LIST_FIRST(&p->sources); s != NULL; s = LIST_NEXT(s, links)) {
-			if (tail_source_is_of(s, peer, selects->levels, selects->q) &&
-			    is_at(s, part))
-				break;
-		}
-		if (s == NULL && p->count < SOURCES_MAX) {
-			s = tail_source_new(
-			    peer, selects->levels, selects->q, part->known ? &part->at : NULL);
-			if (s != NULL) {
-				LIST_INSERT_HEAD(&p->sources, s, links);
-				p->count++;
-				p->fresh = true;
-			}
-		}
-		v->anew = v->anew || part->refused != (s == NULL);
-		part->refused = s == NULL;
-		if (s != NULL)
-			attach(v, i, s);
-	}
-}
-
-/* Where another source of the same stands in the same place, all go on with one of them. */
-static void
-unite(struct feed *f, struct tail_source *s)
-{
-	struct tail_peers *p = f->peers;
-	struct tail_source *other;
-	struct viewer *v;
-
-	for (other = LIST_FIRST(&p->sources); other != NULL; other = LIST_NEXT(other, links)) {
-		if (other != s && other->known && other->stream != NULL && !other->missing &&
-		    tail_source_is_of(other, s->peer, s->levels, s->q) &&
-		    same_cursor(&other->at, &s->at))
-			break;
-	}
-	if (other == NULL)
-		return;
-	for (v = TAILQ_FIRST(&f->viewers); v != NULL; v = TAILQ_NEXT(v, links)) {
-		if (!follows(p, v, s))
-			continue;
-		detach(part_of(p, v, s));
-		attach(v, (size_t)(s->peer - p->peers->at), other);
-	}
-	other->live = other->live || s->live;
+	if (f->peers != NULL)
+		sources_leave(&f->peers->sources, v);
 }
 
 /* --- who is missing --- */
@@ -290,12 +150,15 @@ tail_peers_admit(struct feed *f, struct viewer *v, const struct cursor_servers *
 	for (size_t i = 0; from != NULL && i < peers->count; i++) {
 		const struct cursor *at = cursor_servers_of(from, peers->at[i].id);
 
-		/* Of other levels it is of no use. */
-		v->peer[i].known = at != NULL && at->levels == v->selection.levels;
-		if (v->peer[i].known)
-			v->peer[i].at = *at;
+		if (at == NULL || (at->levels & v->selection.levels) == 0)
+			continue;
+		/* The peer completes it: levels that it has no place for begin now. */
+		v->peer[i].known = true;
+		v->peer[i].at = *at;
+		v->peer[i].at.levels &= v->selection.levels;
 	}
-	join(f->peers, v);
+	v->waits = VIEWER_BEGIN;
+	sources_join(&f->peers->sources, v);
 	return NULL;
 }
 
@@ -327,7 +190,7 @@ begin(struct feed *f, struct viewer *v)
 				buf_printf(&words, "%s %s", first, why_missing(&v->peer[i]));
 		}
 		buf_putc(&words, '\0');
-		feed_answer(v->stream, STATUS_502, words.failed ? first : words.data);
+		newcomer_answer(v->stream, STATUS_502, words.failed ? first : words.data);
 		v->over = true;
 	}
 	buf_free(&data);
@@ -380,7 +243,7 @@ pass_to(struct feed *f, struct viewer *v, struct tail_source *s, struct tail_ent
 		return true;
 	/* Who begins now begins after it. */
 	if (v->waits == VIEWER_BEGIN)
-		return !part_of(f->peers, v, s)->known;
+		return !sources_part(&f->peers->sources, v, s)->known;
 	return send_entry(f, v, s, e);
 }
 
@@ -393,12 +256,12 @@ pass_on(struct feed *f, struct tail_source *s)
 	struct viewer *v;
 
 	for (v = TAILQ_FIRST(&f->viewers); v != NULL; v = TAILQ_NEXT(v, links)) {
-		if (!follows(f->peers, v, s) || pass_to(f, v, s, &e))
+		if (!sources_is_sent(&f->peers->sources, v, s) || pass_to(f, v, s, &e))
 			continue;
 		if (s->followers == 1)
 			return false;
 		/* It has this one, and what follows, by a source of its own. */
-		detach(part_of(f->peers, v, s));
+		sources_detach(sources_part(&f->peers->sources, v, s));
 	}
 	return true;
 }
@@ -409,7 +272,7 @@ count_dropped(struct feed *f, struct tail_source *s)
 	struct viewer *v;
 
 	for (v = TAILQ_FIRST(&f->viewers); v != NULL; v = TAILQ_NEXT(v, links)) {
-		if (follows(f->peers, v, s))
+		if (sources_is_sent(&f->peers->sources, v, s))
 			v->dropped += tail_source_frame(s)->matched;
 	}
 }
@@ -423,10 +286,10 @@ end_gone(struct feed *f, struct tail_source *s)
 
 	p->gone[p->next_gone++ % GONE_MAX] = (struct cursor_server){s->peer->id, s->at};
 	for (v = TAILQ_FIRST(&f->viewers); v != NULL; v = TAILQ_NEXT(v, links)) {
-		if (!follows(p, v, s) || v->over)
+		if (!sources_is_sent(&p->sources, v, s) || v->over)
 			continue;
 		if (v->waits == VIEWER_BEGIN)
-			feed_answer(v->stream, STATUS_410,
+			newcomer_answer(v->stream, STATUS_410,
 			    "the file that the cursor is of is gone; begin without it");
 		v->over = true;
 	}
@@ -439,7 +302,7 @@ take_turn(struct feed *f, struct tail_source *s)
 	const int64_t until = clock_monotonic_ns() + TURN_MAX;
 
 	for (unsigned steps = 1;; steps++) {
-		enum tail_source_step step = tail_source_look(s, f->peers->group);
+		enum tail_source_step step = tail_source_look(s, f->peers->sources.group);
 
 		if (step == SOURCE_NOTHING || (step == SOURCE_ENTRY && !pass_on(f, s)))
 			return false;
@@ -447,7 +310,7 @@ take_turn(struct feed *f, struct tail_source *s)
 			count_dropped(f, s);
 		if (step != SOURCE_MOVED)
 			tail_source_take(s);
-		unite(f, s);
+		sources_unite(&f->peers->sources, s, &f->viewers);
 		if (s->followers == 0)
 			return false;
 		if (steps % TURN_STEPS == 0 && clock_monotonic_ns() >= until)
@@ -465,7 +328,7 @@ go_on_with_viewer(struct feed *f, struct viewer *v)
 	if (v->over || v->waits == VIEWER_BEGIN)
 		return;
 	if (!v->wants_room)
-		join(f->peers, v);
+		sources_join(&f->peers->sources, v);
 	if (v->dropped > 0 && !v->dropping && v->parcel == NULL)
 		feed_tell_dropped(f, v, own_place(f, v));
 	if (v->anew && !v->wants_room)
@@ -473,29 +336,46 @@ go_on_with_viewer(struct feed *f, struct viewer *v)
 	viewer_flush(v);
 }
 
+/* Gives a source its turn, and tells who is sent it what has changed. True: there is more. */
+static bool
+go_on_with_source(struct feed *f, struct tail_source *s)
+{
+	struct tail_sources *all = &f->peers->sources;
+	bool more = s->followers > 0 && take_turn(f, s);
+	struct viewer *v;
+
+	if (s->gone)
+		end_gone(f, s);
+	for (v = TAILQ_FIRST(&f->viewers); s->changed && v != NULL; v = TAILQ_NEXT(v, links))
+		v->anew = v->anew || sources_is_sent(all, v, s);
+	s->gone = s->changed = false;
+	if (s->followers == 0)
+		sources_remove(all, s);
+	return more;
+}
+
 bool
 tail_peers_go_on(struct feed *f)
 {
-	struct tail_peers *p = f->peers;
-	struct tail_source *s, *next;
+	struct tail_sources *all = &f->peers->sources;
+	const int64_t until = clock_monotonic_ns() + ALL_MAX;
+	struct tail_source *s;
 	struct viewer *v;
 	bool more = false;
 
-	p->fresh = false;
-	for (s = LIST_FIRST(&p->sources); s != NULL; s = next) {
-		next = LIST_NEXT(s, links);
-		more = (s->followers > 0 && take_turn(f, s)) || more;
-		if (s->gone)
-			end_gone(f, s);
-		s->gone = false;
-		for (v = TAILQ_FIRST(&f->viewers); s->changed && v != NULL;
-		     v = TAILQ_NEXT(v, links))
-			v->anew = v->anew || follows(p, v, s);
-		s->changed = false;
-		if (s->followers == 0)
-			remove_source(p, s);
+	all->fresh = false;
+	/* Who had a turn goes to the end of the list. */
+	for (unsigned n = all->count; n > 0; n--) {
+		if (clock_monotonic_ns() >= until) {
+			more = true;
+			break;
+		}
+		s = TAILQ_FIRST(&all->list);
+		TAILQ_REMOVE(&all->list, s, links);
+		TAILQ_INSERT_TAIL(&all->list, s, links);
+		more = go_on_with_source(f, s) || more;
 	}
 	for (v = TAILQ_FIRST(&f->viewers); v != NULL; v = TAILQ_NEXT(v, links))
 		go_on_with_viewer(f, v);
-	return more || p->fresh;
+	return more || all->fresh;
 }

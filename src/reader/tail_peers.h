@@ -13,7 +13,7 @@
 #define PBU_TAIL_PEERS_H
 
 #include "reader/tail_feed.h"
-#include "reader/tail_source.h"
+#include "reader/tail_sources.h"
 
 struct tail_peers;
 

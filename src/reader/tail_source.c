@@ -93,6 +93,7 @@ ask(struct tail_source *s, struct peer_http_group *group)
 	    .deadline = INT64_MAX};
 
 	s->asked = clock_monotonic_ns();
+	s->waited = false;
 	s->stream = peers_stream_new(group, s->peer, &asked);
 	if (s->stream == NULL)
 		fail(s, "cannot be asked: out of memory");
@@ -117,6 +118,9 @@ end(struct tail_source *s)
 static enum tail_source_step
 end_failed(struct tail_source *s)
 {
+	/* As it and its nginx do after a while, where they are made to wait. */
+	if (s->waited && peers_stream_status(s->stream) == 200)
+		return end(s);
 	s->gone = s->known && peers_stream_status(s->stream) == 410;
 	s->changed = s->changed || s->gone;
 	return fail(s, peers_stream_why(s->stream));
@@ -154,8 +158,10 @@ tail_source_look(struct tail_source *s, struct peer_http_group *group)
 {
 	if (s->stream == NULL && (clock_monotonic_ns() < s->again || !ask(s, group)))
 		return SOURCE_NOTHING;
-	if (peers_stream_holds(s->stream) && !s->let_go)
+	if (peers_stream_holds(s->stream) && !s->let_go) {
+		s->waited = true;
 		return look_at_frame(s);
+	}
 	s->let_go = false;
 	switch (peers_stream_next(s->stream)) {
 	case PEERS_FRAME: return look_at_frame(s);

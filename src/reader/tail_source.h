@@ -12,7 +12,7 @@
 #include <sys/queue.h>
 
 struct tail_source {
-	LIST_ENTRY(tail_source) links;
+	TAILQ_ENTRY(tail_source) links;
 	const struct peer *peer;
 	unsigned levels;
 	char *q; /* NULL: everything */
@@ -22,6 +22,7 @@ struct tail_source {
 	int64_t asked;	 /* when it was, likewise */
 	bool ended_soon; /* after that, the last time */
 	bool let_go;	 /* the frame that is held was taken */
+	bool waited;	 /* for a viewer, since it was asked */
 	bool answered;	 /* once, at least */
 	bool known;	 /* where it stands: */
 	struct cursor at;
