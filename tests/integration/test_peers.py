@@ -121,7 +121,7 @@ def test_a_peer_that_is_killed(three: Peers) -> None:
 
 
 def test_many_questions_at_a_time(three: Peers) -> None:
-    """More than there are threads, at all three: none waits for one that waits for it."""
+    """More than there are threads at each, and no more than may wait: none waits for one that waits for it."""
     servers = [case.server for case in three.cases.values()]
     for i, server in enumerate(servers):
         write(server, "".join(line(3 * n + i, f"{n}.{i}") for n in range(300)))
@@ -133,11 +133,7 @@ def test_many_questions_at_a_time(three: Peers) -> None:
 
     with ThreadPoolExecutor(90) as pool:
         answers = list(pool.map(ask, range(270)))
-    good = [n for status, n in answers if status == 200]
-    assert set(good) == {900}
-    # The rest was told that it is too much.
-    assert {status for status, _ in answers} <= {200, 502, 503}
-    assert len(good) >= 48
+    assert set(answers) == {(200, 900)}
 
 
 def test_a_slow_download_goes_on_after_a_peer_hung_up(tmp_path: Path) -> None:

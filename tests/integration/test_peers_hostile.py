@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from fake_peer import Ask, FakePeer, begin, end, entry
-from reading import Answer, Reader
+from fcgi_peer import SANITIZED
+from reading import Answer, Reader, answer_of
 from server import free_port, wait_for
 
 # Of this server's own; the peer's are beside them, a second apart: half a second later.
@@ -380,38 +381,53 @@ def test_a_client_that_goes_away_ends_it_everywhere(asking: Asking) -> None:
         wait_for(lambda: asking.reader.metric("queries_running") == 0, "the query has ended")
 
 
-def test_memory_is_bounded(asking: Asking) -> None:
-    """A peer that sends without end, while its turn does not come, is made to wait."""
-    sent = [0]
-    stop = threading.Event()
+def test_memory_is_bounded(tmp_path: Path) -> None:
+    """A peer that sends without end is made to wait: while its turn does not come, and while nobody takes the answer."""
+    sent, stop, go_on = [0], threading.Event(), threading.Event()
 
     def flood(ask: Ask) -> None:
         ask.head()
         ask.send(begin())
-        ask.connection.settimeout(1)
         text = b"x" * 100_000
         while not stop.is_set():
-            try:
-                ask.send(entry(MS + sent[0], sent[0] * 200_000, text))
-            except TimeoutError:
-                break
+            ask.send(entry(MS + sent[0], sent[0] * 200_000, text))
             sent[0] += 1
 
-    asking.script = flood
-    asking.reader.reset_peak()
-    with asking.reader.ask("/api/log/raw", {"direction": "forward"}) as connection:
-        # Nobody takes the answer.
+    def hesitate(ask: Ask) -> None:
+        ask.head()
+        ask.send(begin())
+        while not go_on.wait(0.5):
+            ask.send(b"P 1 1 i77.1.0\n")
+        ask.send(end())
+        ask.end()
+
+    def until_it_waits() -> None:
         wait_for(lambda: sent[0] > 5, "the peer sends")
         before = -1
         while before != sent[0]:
             before = sent[0]
-            time.sleep(1.5)
-        stop.set()
-        connection.socket.shutdown(socket.SHUT_RDWR)
-    peak = int(next(x for x in Path(f"/proc/{asking.reader.pid}/status").read_text().splitlines() if x.startswith("VmHWM")).split()[1])
-    print(f"{sent[0]} entries of 100 kB were sent, the peak is {peak} kB")
-    assert sent[0] < 200
-    assert peak < 150_000
+            time.sleep(3)
+
+    with FakePeer(flood) as peer, FakePeer(hesitate) as other:
+        reader = Reader(tmp_path, TZ="UTC", READ_PEERS=f"{peer.url},{other.url}", READ_NAME="own.example", QUERY_TIMEOUT=300)
+        reader.reset_peak()
+        with reader.ask("/api/log/raw", {"direction": "forward"}) as connection:
+            until_it_waits()
+            waited = sent[0]
+            go_on.set()
+            connection.socket.settimeout(60)
+            assert len(answer_of(connection, 40_000_000).body) > 39_000_000
+            until_it_waits()
+            stop.set()
+            connection.socket.shutdown(socket.SHUT_RDWR)
+        peak = int(next(x for x in Path(f"/proc/{reader.pid}/status").read_text().splitlines() if x.startswith("VmHWM")).split()[1])
+        print(f"{waited} and {sent[0]} entries of 100 kB were sent, the peak is {peak} kB")
+        wait_for(lambda: reader.metric("queries_running") == 0, "the query has ended")
+        reader.stop()
+    # What sockets hold, and the reader itself.
+    assert waited < 200
+    assert sent[0] < 700
+    assert SANITIZED or peak < 100_000
 
 
 def test_entries_of_many_mebibytes(asking: Asking) -> None:

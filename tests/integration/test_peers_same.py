@@ -130,8 +130,10 @@ def test_random_selections(peers: Peers) -> None:
     end, rounds = time.monotonic() + SECONDS / len(CASES), 0
     while time.monotonic() < end:
         r = random.Random(f"{SEED} {rounds}")
+        same = r.random() < 0.5
         for case in peers.cases.values():
-            case.fill(r)
+            # Where all have the same files, each time is there several times.
+            case.fill(random.Random(f"{SEED} files {rounds}") if same else r)
         folders = peers.reference()
         entries = [e for folder in folders.folders.values() for level in LEVELS for e in folder.entries(level)]
         for _ in range(30):
