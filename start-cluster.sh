@@ -193,7 +193,7 @@ brokers_live() {
 	local number
 	for number in 1 2 3; do
 		[[ -e $run/kafka-$number/ended ]] || continue
-		tail -n 5 "$folder/kafka-$number/broker.log.1" "$folder/kafka-$number/broker.log" 2>/dev/null >&2
+		tail -n 5 "$folder/kafka-$number/broker.log.1" "$folder/kafka-$number/broker.log" >&2 2>/dev/null
 		fail "kafka-$number could not start; all that it said is in $folder/kafka-$number/broker.log"
 	done
 }
