@@ -54,6 +54,7 @@
 	X(event_DescribeConfigs_result)                                                            \
 	X(event_destroy)                                                                           \
 	X(event_error)                                                                             \
+	X(event_error_is_fatal)                                                                    \
 	X(event_log)                                                                               \
 	X(event_message_array)                                                                     \
 	X(event_message_count)                                                                     \
@@ -400,7 +401,10 @@ take(struct kafka *k, rd_kafka_event_t *event)
 		break;
 	case RD_KAFKA_EVENT_ERROR:
 		if (k->events.failed != NULL)
-			k->events.failed(k->events.context, (int)k->lib.event_error(event));
+			/* It names what was fatal. */
+			k->events.failed(k->events.context, k->lib.event_error_is_fatal(event)
+								? KAFKA_FATAL
+								: (int)k->lib.event_error(event));
 		break;
 	case RD_KAFKA_EVENT_STATS:
 		json = k->lib.event_stats(event);

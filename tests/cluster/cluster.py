@@ -88,9 +88,12 @@ class Cluster:
             raise AssertionError(f"{e}\n{self.said()}") from None
 
     def revive(self) -> None:
-        """A writer may end by itself, when its group does not take it any more: whoever runs it starts it again."""
-        for writer in self.writers:
-            writer.revive()
+        """
+        One may end by itself, when librdkafka has given up: whoever runs it starts it again. (A writer whose group does not take
+        it any more; a server whose numbers are not those of the brokers.)
+        """
+        for part in (*self.servers, *self.writers):
+            part.revive()
 
     def sleep(self, seconds: float) -> None:
         end = time.monotonic() + seconds
