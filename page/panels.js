@@ -594,7 +594,7 @@ export class Histogram {
 				this.of = line.of;
 				if (line.end) {
 					this.complete = line.complete;
-					if (!line.complete) this.failed = `stopped: ${line.why}`;
+					if (!line.complete && !line.missing) this.failed = `stopped: ${line.why}`;
 				}
 				this.draw();
 				this.onChange();

@@ -92,7 +92,9 @@ class FakeReader:
             self.changed.notify_all()
 
     def missing_told(self) -> dict[str, list[dict[str, str]]]:
-        return {"missing": [{"server": s, "why": why} for s, why in self.missing.items()]} if self.missing else {}
+        if not self.missing:
+            return {}
+        return {"complete": False, "why": "missing", "missing": [{"server": s, "why": why} for s, why in self.missing.items()]}
 
     def break_tails(self) -> None:
         """Ends every connection of a tail."""
@@ -326,7 +328,8 @@ class Handler(BaseHTTPRequestHandler):
                 return
         if faults.failed:
             end |= {"complete": False, "why": f"failed: {faults.failed}", "next": f"p{max(0, len(self.reader.entries) - sent):x}"}
-        lines.append(json.dumps(end | {"matched": sent} | self.reader.missing_told()).encode() + b"\n")
+        end |= {"matched": sent}
+        lines.append(json.dumps((self.reader.missing_told() | end if end["why"] else end | self.reader.missing_told())).encode() + b"\n")
         self.chunk(b"".join(lines))
         self.chunk(b"")
 
@@ -346,8 +349,8 @@ class Handler(BaseHTTPRequestHandler):
         shown = entries[max(0, at - before):at + after + 1]
         for e in shown:
             self.line(self.told(e, p) | ({"here": True} if e is here else {}))
-        self.line({"end": True, "complete": True, "why": None, "scanned": 1, "of": 1, "matched": len(shown), "ms": 1, "next": None,
-                   **self.reader.missing_told()})
+        self.line({"end": True, "complete": True, "why": None, "scanned": 1, "of": 1, "matched": len(shown), "ms": 1, "next": None}
+                  | self.reader.missing_told())
         self.chunk(b"")
 
     def hits(self, p: dict[str, str]) -> None:
@@ -401,7 +404,7 @@ class Handler(BaseHTTPRequestHandler):
                 events = []
                 if missing != reader.missing:
                     missing = reader.missing
-                    events.append(f"event: missing\ndata: {json.dumps({'missing': []} | reader.missing_told())}\n\n")
+                    events.append(f"event: missing\ndata: {json.dumps({'missing': reader.missing_told().get('missing', [])})}\n\n")
             fresh = late + fresh
             late = [e for e in fresh if e.server in missing]
             events += [

@@ -1,9 +1,11 @@
 """Several servers that are read as one: from which an entry is, and who is missing."""
 
 import pytest
+import requests
 from selenium.webdriver.common.keys import Keys
 
 from fake_entries import made_up
+from server import free_port
 
 SERVERS = ("log1.example", "log2.example:8443")
 WHY = "no answer within 5 s"
@@ -62,6 +64,7 @@ def test_who_is_missing_is_told(page, start_reader):
     assert SERVERS[0] not in told(page)
     assert page.find("#missing").get_attribute("role") == "alert"
     assert {r["server"] for r in page.rows} == {SERVERS[0]}
+    assert "histogram" not in page.status
     # What is there is asked for, and counted.
     assert all(p["partial"] == "1" for path in ("query", "hits") for p in asked(reader, path))
     # It is told once, however much is looked at.
@@ -187,3 +190,45 @@ def test_copies_say_the_server(page, start_reader):
     lines = page.clipboard.split("\n")
     assert [line.rpartition(" # ")[2] for line in lines] == [e.server for e in reader.entries[-2:]]
     assert all(line.startswith("grep -ahF") and e.text.split("\n")[0] in line for line, e in zip(lines, reader.entries[-2:], strict=True))
+
+
+def test_real_servers(page, start_server):
+    """Two that read each other: rows, live, context, download; one that is stopped and comes back."""
+    ports = sorted(free_port() for _ in range(2))
+    everybody = ",".join(f"http://127.0.0.1:{port}" for port in ports)
+
+    def start(port, **more):
+        return start_server(PORT=port, READ_NAME=f"127.0.0.1:{port}", READ_PEERS=everybody, **more)
+
+    here, there = (start(port) for port in ports)
+    names = [f"127.0.0.1:{port}" for port in ports]
+
+    def write(server, words):
+        assert server.post({"msg": words, "name": "app", "levelname": "ERROR"}).status_code == 200
+
+    write(here, "one")
+    write(there, "two")
+    page.open(here.url)
+    page.wait(lambda: sorted((r["message"], r["server"]) for r in page.rows) == [("one", names[0]), ("two", names[1])], "both")
+    page.is_live()
+    assert told(page) == ""
+    write(there, "three")
+    page.first_is("three")
+    page.focus_list()
+    page.key("j", "o")
+    page.wait(lambda: page.all("#context .here"), "its context")
+    shown = page.js("return [...document.querySelectorAll('#context .row')].map((r) => r.querySelector('.message').textContent)")
+    assert shown == ["one", "two", "three"]
+    page.key(Keys.ESCAPE, Keys.ESCAPE)
+    text = requests.get(page.find("#download").get_attribute("href"), timeout=20).text
+    assert [line.rpartition(" ")[2] for line in text.splitlines()] == ["one", "two", "three"]
+    there.stop()
+    page.wait(lambda: names[1] in told(page), "it is missing")
+    page.search("e")
+    page.wait(lambda: page.messages == ["one"], "what is there")
+    page.wait(lambda: "partial=1" in page.find("#download").get_attribute("href"), "in part")
+    there = start(ports[1], LOG_FOLDER=there.folder)
+    page.wait(lambda: told(page) == "", "it is back", 60)
+    page.wait(lambda: page.messages == ["three", "two", "one"], "what it has was loaded")
+    write(there, "here again")
+    page.first_is("here again")
