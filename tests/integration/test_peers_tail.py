@@ -86,6 +86,17 @@ def test_each_entry_of_each_server_once(start_server):
         wait_for(lambda server=server: tails(server) == 0, "nobody follows")
 
 
+def test_what_is_written_once_it_has_begun_is_not_missed(start_server):
+    """Whatever the peer's own tail takes to begin: whoever is let in has all from then on."""
+    mesh = Mesh(start_server, 2)
+    here, there = mesh.servers
+    for n in range(25):
+        viewer = Viewer(here, f"q=%3C{n}%3E", again=False).start()
+        write(there, n)
+        has(viewer, mesh.name(1), [n])
+        viewer.stop()
+
+
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
 def test_no_gap_and_no_double_while_all_come_and_go(start_server, seed):
     """The viewer's connection, the readers and nginx of both servers end again and again, under way; files are renamed."""
