@@ -180,7 +180,7 @@ start_brokers() {
 		kafka_render "$at" "$cluster" "$number" "${places[@]}" || fail "can't write in $folder/kafka-$number"
 		# They end together: none could hand its partitions over.
 		echo controlled.shutdown.enable=false >>"$at/broker.properties"
-		kafka_java "$run/jars" 256 kafka.Kafka "$at/broker.properties"
+		kafka_java "$run/jars" 256 "$at/unpacked" kafka.Kafka "$at/broker.properties"
 		# Its words are for a file; of the life before, too.
 		# shellcheck disable=SC2016
 		supervise "kafka-$number" - "$BASH" -c 'mv -f "$0" "$0.1" 2>/dev/null; exec "$@" >"$0" 2>&1' \
@@ -193,7 +193,7 @@ brokers_live() {
 	local number
 	for number in 1 2 3; do
 		[[ -e $run/kafka-$number/ended ]] || continue
-		tail -n 5 "$folder/kafka-$number/broker.log.1" "$folder/kafka-$number/broker.log" >&2 2>/dev/null
+		grep -h -m 3 -E 'ERROR|Exception' "$folder/kafka-$number/broker.log" | cut -c 1-400 >&2
 		fail "kafka-$number could not start; all that it said is in $folder/kafka-$number/broker.log"
 	done
 }
@@ -208,7 +208,7 @@ make_topic() {
 			sleep 0.1
 		done
 	done
-	kafka_java "$run/jars" 64 org.apache.kafka.tools.TopicCommand --bootstrap-server "$brokers" --create --if-not-exists \
+	kafka_java "$run/jars" 64 "$run" org.apache.kafka.tools.TopicCommand --bootstrap-server "$brokers" --create --if-not-exists \
 		--topic "$topic" --partitions "$partitions" --replication-factor 3 --config min.insync.replicas=2
 	until run_step "making the topic" timeout 30 "${java[@]}"; do
 		brokers_live

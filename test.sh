@@ -369,7 +369,7 @@ stage_cluster() {
 }
 
 stage_scripts() {
-	shellcheck -x start.sh start-cluster.sh test.sh .ci/run nginx/container/start.sh tools/layers.sh tools/libfcgi.sh tools/page_tools.sh tools/runner.sh tools/static.sh
+	shellcheck -x start.sh start-cluster.sh test.sh .ci/run nginx/container/start.sh tools/layers.sh tools/libfcgi.sh tools/page_tools.sh tools/runner.sh tools/static.sh tools/tied.sh
 	count_step $?
 }
 

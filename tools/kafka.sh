@@ -32,7 +32,8 @@ kafka_render() {
 		voters+=${voters:+,}$number@${place%%:*}:${place##*:}
 	done
 	IFS=: read -r address port controller <<<"${!id}"
-	mkdir -p -- "$folder/data" || return
+	rm -rf -- "$folder/unpacked"
+	mkdir -p -- "$folder/data" "$folder/unpacked" || return
 	sed -e "s|@ID@|$id|; s|@VOTERS@|$voters|; s|@ADDRESS@|$address|g; s|@PORT@|$port|g; s|@CONTROLLER_PORT@|$controller|" \
 		-e "s|@FOLDER@|$folder|" "$tree/tools/kafka/broker.properties.in" >"$folder/broker.properties" || return
 	# What Kafka's own `kafka-storage format` would write.
@@ -40,12 +41,14 @@ kafka_render() {
 		printf 'version=1\ncluster.id=%s\nnode.id=%d\n' "$cluster" "$id" >"$folder/data/meta.properties"
 }
 
-# kafka_java JARS MEMORY CLASS ARGUMENT...: the words of a command. MEMORY: MiB of heap. The options save memory and, where
-# three brokers share two processors, half of the time to start.
+# kafka_java JARS MEMORY FOLDER CLASS ARGUMENT...: the words of a command. MEMORY: MiB of heap. FOLDER: for what it unpacks,
+# which is left there where it is killed. The options save memory and, where three brokers share two processors, half of
+# the time to start.
 kafka_java() {
-	local jars=$1 memory=$2
-	shift 2
+	local jars=$1 memory=$2 temporary=$3
+	shift 3
 	java=(java "-Xms${memory}m" "-Xmx${memory}m" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError
+		-XX:-UsePerfData "-Djava.io.tmpdir=$temporary"
 		-Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Djava.awt.headless=true -cp "$jars/*" "$@")
 }
 

@@ -79,7 +79,7 @@ nginx_start() {
 	starting=1
 	setsid -- perl "$tree/tools/nginx_messages.pl" "$run" <"$run/messages" 6>&- &
 	messages=$!
-	setsid -- setpriv --pdeathsig TERM -- nginx "${options[@]}" </dev/null 2>"$run/messages" 6>&- &
+	setsid -- setpriv --pdeathsig TERM -- "$BASH" "$tree/tools/tied.sh" $$ nginx "${options[@]}" </dev/null 2>"$run/messages" 6>&- &
 	nginx=$!
 	exec 6>&-
 	started

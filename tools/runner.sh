@@ -1,4 +1,4 @@
-# A life of a program, started by multiwatch; tools/supervise.sh puts $me, $run, $name and $program in front. Until
+# A life of a program, started by multiwatch; tools/supervise.sh puts $tree, $me, $run, $name and $program in front. Until
 # all is ready once, a second life is not tried: why the first ended has been said on stderr. Later it is
 # started again at once, however often it is killed; only if it keeps ending within 0.2 s of its start, it gets
 # a pause.
@@ -31,4 +31,4 @@ else
 	unset READ_TOKEN READ_PEERS_TOKEN # which the others would not take out of their environment
 fi
 # If multiwatch is killed, the program is told to end: nobody would start it again.
-exec "${yield[@]}" setpriv --pdeathsig TERM -- "${program[@]}"
+exec "${yield[@]}" setpriv --pdeathsig TERM -- "$BASH" "$tree/tools/tied.sh" "$PPID" "${program[@]}"

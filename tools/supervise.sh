@@ -44,7 +44,7 @@ supervise() {
 	mkdir "$run/$name"
 	# multiwatch takes ASCII only: no path but that of the run folder.
 	{
-		printf 'me=%q run=%q name=%q\n' "$me" "$run" "$name"
+		printf 'tree=%q me=%q run=%q name=%q\n' "$tree" "$me" "$run" "$name"
 		printf 'program=('
 		printf '%q ' "$@"
 		printf ')\n'
@@ -52,7 +52,7 @@ supervise() {
 		cat "$tree/tools/runner.sh"
 	} >"$run/$name/runner"
 	starting=1
-	setsid -- setpriv --pdeathsig KILL -- "${holder[@]}" \
+	setsid -- setpriv --pdeathsig KILL -- "$BASH" "$tree/tools/tied.sh" $$ "${holder[@]}" \
 		"`command -v multiwatch`" -s HUP -r 2147483647 -t 1 "$BASH" "$run/$name/runner" \
 		</dev/null 7>&2 2>/dev/null &
 	supervisors[$name]=$!

@@ -41,13 +41,17 @@ def fetch() -> None:
     shell('kafka_fetch "$@"', KAFKA)
 
 
-def java(memory: int, *words: object) -> list[str]:
-    return shell('kafka_java "$@"; printf "%s\\n" "${java[@]}"', KAFKA, memory, *words).splitlines()
+def java(memory: int, folder: Path, *words: object) -> list[str]:
+    return shell('kafka_java "$@"; printf "%s\\n" "${java[@]}"', KAFKA, memory, folder, *words).splitlines()
 
 
 class Broker:
-    def __init__(self, number: int, folder: Path, machine: Machine, disk: Disk | None) -> None:
+    def __init__(self, number: int, folder: Path, machine: Machine, disk: Disk | None, warm: bool) -> None:
         self.number, self.folder, self.machine, self.disk = number, folder, machine, disk
+        self.command = java(1024 if warm else MEMORY, folder / "unpacked", "kafka.Kafka", folder / "broker.properties")
+        if warm:
+            self.command.insert(1, "-server")
+            self.command = [word for word in self.command if not word.startswith("-XX:TieredStopAtLevel")]
         self.process: subprocess.Popen[bytes] | None = None
         self.stopped = False
 
@@ -60,7 +64,7 @@ class Broker:
         before = self.disk.before if self.disk else ()
         with open(self.folder / "broker.log", "ab") as log:
             self.process = subprocess.Popen(
-                [*WITH_US, *self.machine.before, *before, *java(MEMORY, "kafka.Kafka", self.folder / "broker.properties")],
+                [*WITH_US, *self.machine.before, *before, *self.command],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.stopped = False
 
@@ -89,10 +93,12 @@ class Broker:
 
 
 class Brokers:
-    def __init__(self, folder: Path, machines: Sequence[Machine], *, extra: str = "", disk: bool = False) -> None:
+    def __init__(self, folder: Path, machines: Sequence[Machine], *, extra: str = "", disk: bool = False,
+                 warm: bool = False) -> None:
         """
         extra: lines for the broker's properties, which win; {listeners} and
-        {advertised} stand there for those with one more, named SECURED. disk: the first one has one of its own.
+        {advertised} stand there for those with one more, named SECURED. disk: the first one has one of its own. warm: they are to be
+        fast, after a while, and not to start fast.
         """
         fetch()
         self.topic = TOPIC
@@ -115,7 +121,7 @@ class Brokers:
                 secured = f"SECURED://{machine.address}:{self.secured_ports[number - 1]}"
                 f.write(extra.format(listeners=f"{client},CONTROLLER://{machine.address}:{controller},{secured}",
                                      advertised=f"{client},{secured}"))
-            self.all.append(Broker(number, at, machine, small))
+            self.all.append(Broker(number, at, machine, small, warm))
         self.secured = ",".join(f"{p[0]}:{port}" for p, port in zip(places, self.secured_ports, strict=True))
         self.servers = ",".join(f"{address}:{port}" for address, port, _ in places)
 
@@ -134,7 +140,7 @@ class Brokers:
         wait_for(there, "three brokers", START_SECONDS, 0.1)
 
     def tool(self, *words: object) -> str:
-        done = subprocess.run([*self.machine.before, *java(64, *words)], capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run([*self.machine.before, *java(64, self.all[0].folder / "unpacked", *words)], capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
