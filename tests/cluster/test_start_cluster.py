@@ -275,12 +275,12 @@ def below(pid: int) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("moment", range(6))
+@pytest.mark.parametrize("moment", [1, 10, 18])
 def test_ended_at_any_moment(begin, moment, number):
     """While brokers start, the topic is made, servers begin: SIGTERM leaves nothing; nor does SIGKILL, but for its folder."""
     cluster = begin()
     # Moments by how much there is of it: a clock would tell nothing on a busy machine.
-    wait_for(lambda: below(cluster.process.pid) >= (1, 4, 10, 14, 18, 22)[moment] or "  break" in cluster.stdout, "the moment", 120)
+    wait_for(lambda: below(cluster.process.pid) >= moment or "  break" in cluster.stdout, "the moment", 120)
     cluster.note()
     if number == signal.SIGTERM:
         assert cluster.stop() in (0, 1), cluster.stderr
