@@ -9,9 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
+from fcgi_peer import BUILD
 from read_case import Case
 from read_reference import LEVELS, Entry, Folder, Format, Selection
 from server import Server, free_port
+
+# Of a module that has several servers.
+needs_peers = pytest.mark.skipif('S["WITH_PEERS_TRUE"]="#"' in (BUILD / "config.status").read_text(errors="replace"), reason="it is built without libcurl")
 
 Key = tuple[int, str]  # of a level's files on a server
 

@@ -12,8 +12,11 @@ import pytest
 
 from fake_peer import Ask, FakePeer, begin, end, entry
 from fcgi_peer import SANITIZED
+from peers import needs_peers
 from reading import Answer, Reader, answer_of
 from server import free_port, wait_for
+
+pytestmark = needs_peers
 
 # Of this server's own; the peer's are beside them, a second apart: half a second later.
 OWN = [f"2026-11-24 08:00:{i:02d},000 INFO:app own {i}" for i in range(10)]

@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from peers import Folders, Of, Peers
+from peers import Folders, Of, Peers, needs_peers
 from read_case import SEED, Case
 from read_reference import FORMATS, LEVELS, Selection
 from server import Server
 from test_read_same import draw
+
+pytestmark = needs_peers
 
 SECONDS = float(os.environ.get("READ_SECONDS", "30"))
 CASES = [("default", "Europe/Berlin", 3), ("json", "Asia/Kolkata", 2), ("bare", "UTC", 2)]
