@@ -392,11 +392,12 @@ write_sent(struct line *l, struct buf *out, struct value name, struct value v)
 
 /* A part of a line that is made already, and begins with a comma. */
 static void
-copy_part(struct buf *out, const char *text, size_t len)
+copy_part(struct buf *out, const struct buf *line, size_t from, size_t to)
 {
-	size_t skip = len > 0 && out->len > 0 && out->data[out->len - 1] == '{';
-
-	buf_append(out, text + skip, len - skip);
+	if (from < to && out->len > 0 && out->data[out->len - 1] == '{')
+		from++;
+	if (from < to)
+		buf_append(out, line->data + from, to - from);
 }
 
 /* What was sent, by the line that the scan has made of it: only its holes are to be filled. They
@@ -411,7 +412,7 @@ fill_line(struct line *l, const struct record_line *made, struct buf *out)
 		const struct record_line_hole *hole = &made->hole[i];
 		struct value name = value_absent;
 
-		copy_part(out, made->text.data + at, hole->at - at);
+		copy_part(out, &made->text, at, hole->at);
 		at = hole->at;
 		for (; node != NULL; node = json_next(node)) {
 			name = json_name(node);
@@ -424,7 +425,7 @@ fill_line(struct line *l, const struct record_line *made, struct buf *out)
 		write_sent(l, out, name, json_value(node));
 		node = json_next(node);
 	}
-	copy_part(out, made->text.data + at, made->text.len - at);
+	copy_part(out, &made->text, at, made->text.len);
 	l->left &= ~made->sent;
 }
 
