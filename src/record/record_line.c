@@ -123,8 +123,7 @@ record_line_skip(
 	record_fields field = f < 0 ? 0 : RECORD_BIT(f);
 
 	l->begun = true;
-	l->whole = l->whole && note_name(l, name, name_len) &&
-		   (plain || memchr(name, '\\', name_len) == NULL);
+	l->whole = l->whole && note_name(l, name, name_len);
 	if (!l->whole)
 		return false;
 	l->sent |= field;
@@ -139,6 +138,8 @@ record_line_skip(
 			return record_fits((enum field)f, v);
 		return (field & l->wanted.fields) == 0;
 	}
+	/* It is filled by its name, which must be the one that it will have. */
+	l->whole = memchr(name, '\\', name_len) == NULL;
 	l->hole[l->holes++] = (struct record_line_hole){l->text.len, {name, name_len}};
 	return false;
 }

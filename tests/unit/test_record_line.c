@@ -183,6 +183,7 @@ is_none_where_names_are_odd(void **state)
 	check("{\"msg\":\"x\",\"received\":1,\"received\":2}", false);
 	check("{\"m\\u0073g\":\"x\"}", false);
 	check("{\"msg\":\"x\",\"\\/\":1}", false);
+	check("{\"msg\":\"x\",\"\\n\":[1]}", false);
 	check("{\"msg\":\"\x7f\"}", false);
 	check("{\"msg\":\"x\",\"\x7f\":1}", false);
 	/* An escape that is written as it came is no trouble. */
