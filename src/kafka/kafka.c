@@ -17,6 +17,9 @@
  */
 #define EVENTS_MAX 32
 
+/* Reports that are handed on together. */
+#define REPORTS_MAX 256
+
 /* Every function that is called. To use another is a line here. */
 #define FUNCTIONS(X)                                                                               \
 	X(AdminOptions_destroy)                                                                    \
@@ -351,13 +354,15 @@ log_line(struct kafka *k, rd_kafka_event_t *event)
 static void
 deliver(struct kafka *k, rd_kafka_event_t *event)
 {
-	const rd_kafka_message_t *messages[256];
+	const rd_kafka_message_t *messages[REPORTS_MAX];
+	struct kafka_report reports[REPORTS_MAX];
 	size_t n;
 
-	while ((n = k->lib.event_message_array(event, messages, 256)) > 0) {
+	while ((n = k->lib.event_message_array(event, messages, REPORTS_MAX)) > 0) {
 		for (size_t i = 0; i < n; i++)
-			k->events.delivered(k->events.context, messages[i]->_private,
-			    messages[i]->len, (int)messages[i]->err);
+			reports[i] = (struct kafka_report){
+			    messages[i]->_private, messages[i]->len, (int)messages[i]->err};
+		k->events.delivered(k->events.context, reports, n);
 	}
 }
 

@@ -55,12 +55,19 @@ struct kafka_place {
 
 struct kafka; /* a client */
 
+/* A record is acknowledged, or is not. */
+struct kafka_report {
+	void *owner; /* kafka_produce()'s */
+	size_t len;
+	int error;
+};
+
 /* What a client tells whoever polls; each may be NULL. */
 struct kafka_events {
 	void *context;
 
-	/* A record of kafka_produce()'s, of so many bytes, is acknowledged, or is not (error). */
-	void (*delivered)(void *context, void *owner, size_t len, int error);
+	/* What became of records of kafka_produce()'s. */
+	void (*delivered)(void *context, const struct kafka_report *reports, size_t count);
 
 	/* Something is wrong with the whole client. librdkafka goes on by itself, unless it is
 	 * KAFKA_FATAL. */

@@ -19,6 +19,9 @@
 /* While the last tickets are waited for: how long before the clock is looked at. */
 #define LAST_POLL_MS 100
 
+/* Entries that are handed over before it is looked whether one has failed. */
+#define PIECE ((size_t)256)
+
 /* How long brokers may think about the topic's settings. */
 #define ASK_TIMEOUT_MS	 10000
 
@@ -130,30 +133,60 @@ set_error(struct ticket *t, int error)
 	atomic_compare_exchange_strong(&t->progress.error, &none, error);
 }
 
-/* A kafka_events function. */
+/* So many entries, of so many bytes, are not under way any more. */
 static void
-on_delivered(void *context, void *owner, size_t len, int error)
+leave(struct publish *p, size_t entries, size_t bytes)
 {
-	struct publish *p = context;
-	struct ticket *t = owner;
+	atomic_fetch_sub(&p->in_flight, entries);
+	metrics_subtract(&p->metrics->kafka_in_flight, entries);
+	metrics_subtract(&p->metrics->kafka_in_flight_bytes, bytes);
+}
 
-	atomic_fetch_sub(&p->in_flight, 1);
-	metrics_subtract(&p->metrics->kafka_in_flight, 1);
-	metrics_subtract(&p->metrics->kafka_in_flight_bytes, len);
-	if (error == KAFKA_GOOD) {
-		metrics_add(&p->metrics->kafka_acknowledged, 1);
-		metrics_add(&p->metrics->kafka_bytes, len);
-	} else {
-		metrics_add(&p->metrics->kafka_failed[failure_of(error)->counted], 1);
-		publish_state_record_failed(&p->state, error);
-		set_error(t, error);
-	}
-	if (!release(p, t, 1))
-		return;
+static void
+fail(struct publish *p, struct ticket *t, int error)
+{
+	metrics_add(&p->metrics->kafka_failed[failure_of(error)->counted], 1);
+	publish_state_record_failed(&p->state, error);
+	set_error(t, error);
+}
+
+static void
+finish(struct publish *p, struct ticket *t)
+{
 	pthread_mutex_lock(&p->mutex);
 	t->next = p->finished;
 	p->finished = t;
 	pthread_mutex_unlock(&p->mutex);
+}
+
+/* A kafka_events function. Those of one ticket come together, mostly, and are counted so: each by
+ * itself would change ten counters that other threads change, too. */
+static void
+on_delivered(void *context, const struct kafka_report *reports, size_t count)
+{
+	struct publish *p = context;
+	size_t bytes = 0, good = 0, good_bytes = 0;
+
+	for (size_t i = 0, first = 0; i < count; i++) {
+		const struct kafka_report *r = &reports[i];
+		struct ticket *t = r->owner;
+
+		bytes += r->len;
+		if (r->error == KAFKA_GOOD) {
+			good++;
+			good_bytes += r->len;
+		} else {
+			fail(p, t, r->error);
+		}
+		if (i + 1 < count && reports[i + 1].owner == t)
+			continue;
+		if (release(p, t, i + 1 - first))
+			finish(p, t);
+		first = i + 1;
+	}
+	leave(p, count, bytes);
+	metrics_add(&p->metrics->kafka_acknowledged, good);
+	metrics_add(&p->metrics->kafka_bytes, good_bytes);
 }
 
 static struct ticket *
@@ -170,33 +203,48 @@ take_finished(struct publish *p)
 
 /* --- tickets that begin --- */
 
-/* Hands entries over until all are, or there is no room. True: all are, or will not be. */
-static bool
-hand_over(struct publish *p, struct ticket *t)
+/* Room for so many entries, or for fewer, or none. */
+static size_t
+take_room(struct publish *p, size_t entries)
+{
+	size_t before = atomic_fetch_add(&p->in_flight, entries), over;
+
+	if (before + entries <= PUBLISH_IN_FLIGHT)
+		return entries;
+	over = before < PUBLISH_IN_FLIGHT ? before + entries - PUBLISH_IN_FLIGHT : entries;
+	atomic_fetch_sub(&p->in_flight, over);
+	return entries - over;
+}
+
+/* Hands over the next entries, which there is room for. */
+static void
+hand_over_some(struct publish *p, struct ticket *t, size_t count)
 {
 	const struct entries *e = t->entries;
-	const struct entry_mark *mark = (const struct entry_mark *)(const void *)e->marks.data;
-	size_t marks = e->marks.len / sizeof(*mark), begun;
 	struct ticket_progress *at = &t->progress;
+	const struct entry_mark *mark =
+	    (const struct entry_mark *)(const void *)e->marks.data + at->mark;
 	char batch[BATCH_MAX];
 	struct kafka_header headers[] = {{.name = BATCH_LEVEL_HEADER},
 	    {.name = BATCH_HEADER, .value = batch}, {.name = BATCH_ADDED_HEADER}};
 	struct kafka_record record = {.headers = headers, .owner = t};
+	size_t begun = batch_begin(batch, t->batch.id, t->batch.len, t->batch.number), bytes = 0;
 
-	begun = batch_begin(batch, t->batch.id, t->batch.len, t->batch.number);
-	for (; at->mark < marks && atomic_load(&at->error) == KAFKA_GOOD; at->mark++) {
-		const struct entry_mark *m = &mark[at->mark];
+	for (size_t i = 0; i < count; i++)
+		bytes += mark[i].len - 1; /* without the newline */
+	metrics_add(&p->metrics->kafka_in_flight, count);
+	metrics_add(&p->metrics->kafka_in_flight_bytes, bytes);
+	atomic_fetch_add(&at->pending, count);
+	at->mark += count;
+	for (size_t i = 0; i < count; i++) {
+		const struct entry_mark *m = &mark[i];
 		int error;
 
-		if (atomic_fetch_add(&p->in_flight, 1) >= PUBLISH_IN_FLIGHT) {
-			atomic_fetch_sub(&p->in_flight, 1);
-			return false;
-		}
 		headers[0].value = level_name(m->level);
 		headers[0].len = strlen(headers[0].value);
 		headers[1].len = batch_end(batch, begun, m->index);
 		record.value = e->level[m->level].data + at->offset[m->level];
-		record.len = m->len - 1; /* the newline */
+		record.len = m->len - 1;
 		record.key = e->keys.data + at->key;
 		record.key_len = m->key_len;
 		headers[2].value = record.key + m->key_len;
@@ -204,12 +252,31 @@ hand_over(struct publish *p, struct ticket *t)
 		record.header_count = m->added_len > 0 ? 3 : 2;
 		at->offset[m->level] += m->len;
 		at->key += m->key_len + m->added_len;
-		atomic_fetch_add(&at->pending, 1);
-		metrics_add(&p->metrics->kafka_in_flight, 1);
-		metrics_add(&p->metrics->kafka_in_flight_bytes, record.len);
 		error = kafka_produce(p->kafka, &record);
-		if (error != KAFKA_GOOD)
-			on_delivered(p, t, record.len, error);
+		if (error != KAFKA_GOOD) {
+			fail(p, t, error);
+			/* It is not the last that is waited for: see begin(). */
+			release(p, t, count - i);
+			leave(p, count - i, bytes);
+			return;
+		}
+		bytes -= record.len;
+	}
+}
+
+/* Hands entries over until all are, or there is no room. True: all are, or will not be. */
+static bool
+hand_over(struct publish *p, struct ticket *t)
+{
+	size_t marks = t->entries->marks.len / sizeof(struct entry_mark);
+
+	while (t->progress.mark < marks && atomic_load(&t->progress.error) == KAFKA_GOOD) {
+		size_t left = marks - t->progress.mark;
+		size_t room = take_room(p, left < PIECE ? left : PIECE);
+
+		if (room == 0)
+			return false;
+		hand_over_some(p, t, room);
 	}
 	return true;
 }

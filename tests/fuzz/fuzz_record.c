@@ -41,6 +41,7 @@ put_line(const struct formatter *json, struct record *r, struct buf *out)
 	struct render render;
 
 	render_init(&render, json, NULL);
+	render_begin(&render, &(struct render_bounds){65536, 65536, 65536});
 	render_record(&render, r, &arrival, out);
 	buf_printf(out, "%llx %d", (unsigned long long)render.added.fields, render.added.strings);
 	render_free(&render);

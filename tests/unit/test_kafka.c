@@ -21,14 +21,16 @@ struct fixture {
 };
 
 static void
-on_delivered(void *context, void *owner, size_t len, int error)
+on_delivered(void *context, const struct kafka_report *reports, size_t count)
 {
 	struct fixture *f = context;
 
-	assert_ptr_equal(owner, f);
-	f->bytes += len;
-	f->delivered++;
-	f->failed += error != KAFKA_GOOD;
+	for (size_t i = 0; i < count; i++) {
+		assert_ptr_equal(reports[i].owner, f);
+		f->bytes += reports[i].len;
+		f->delivered++;
+		f->failed += reports[i].error != KAFKA_GOOD;
+	}
 }
 
 static void

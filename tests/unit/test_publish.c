@@ -170,7 +170,9 @@ kafka_produce(struct kafka *k, const struct kafka_record *r)
 bool
 kafka_poll(struct kafka *k, int timeout_ms)
 {
+	struct kafka_report reports[64];
 	bool more = fake.more;
+	size_t n = 0;
 
 	(void)k;
 	fake.waited += timeout_ms;
@@ -180,10 +182,16 @@ kafka_poll(struct kafka *k, int timeout_ms)
 		size_t i = fake.acknowledged++;
 		struct produced *p = &fake.produced[i < PRODUCED_MAX ? i : PRODUCED_MAX];
 
-		fake.events.delivered(fake.events.context, p->owner, p->len,
-		    fake.fails > 0 ? fake.failure : KAFKA_GOOD);
+		reports[n++] = (struct kafka_report){
+		    p->owner, p->len, fake.fails > 0 ? fake.failure : KAFKA_GOOD};
 		fake.fails -= fake.fails > 0;
+		if (n == 64) {
+			fake.events.delivered(fake.events.context, reports, n);
+			n = 0;
+		}
 	}
+	if (n > 0)
+		fake.events.delivered(fake.events.context, reports, n);
 	fake.reports = 0;
 	fake.more = false;
 	return more;
