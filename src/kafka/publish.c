@@ -225,9 +225,9 @@ hand_over_some(struct publish *p, struct ticket *t, size_t count)
 	const struct entry_mark *mark =
 	    (const struct entry_mark *)(const void *)e->marks.data + at->mark;
 	char batch[BATCH_MAX];
-	struct kafka_header headers[] = {{.name = BATCH_LEVEL_HEADER},
-	    {.name = BATCH_HEADER, .value = batch}, {.name = BATCH_ADDED_HEADER}};
-	struct kafka_record record = {.headers = headers, .owner = t};
+	struct kafka_header headers[2] = {
+	    {.name = BATCH_LEVEL_HEADER}, {.name = BATCH_HEADER, .value = batch}};
+	struct kafka_record record = {.headers = headers, .header_count = 2, .owner = t};
 	size_t begun = batch_begin(batch, t->batch.id, t->batch.len, t->batch.number), bytes = 0;
 
 	for (size_t i = 0; i < count; i++)
@@ -242,14 +242,12 @@ hand_over_some(struct publish *p, struct ticket *t, size_t count)
 
 		headers[0].value = level_name(m->level);
 		headers[0].len = strlen(headers[0].value);
-		headers[1].len = batch_end(batch, begun, m->index);
 		record.value = e->level[m->level].data + at->offset[m->level];
 		record.len = m->len - 1;
 		record.key = e->keys.data + at->key;
 		record.key_len = m->key_len;
-		headers[2].value = record.key + m->key_len;
-		headers[2].len = m->added_len;
-		record.header_count = m->added_len > 0 ? 3 : 2;
+		headers[1].len =
+		    batch_end(batch, begun, m->index, record.key + m->key_len, m->added_len);
 		at->offset[m->level] += m->len;
 		at->key += m->key_len + m->added_len;
 		error = kafka_produce(p->kafka, &record);

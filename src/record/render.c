@@ -32,6 +32,7 @@ void
 render_free(struct render *r)
 {
 	buf_free(&r->seconds.text);
+	buf_free(&r->received);
 	buf_free(&r->message);
 	buf_free(&r->field);
 	buf_free(&r->converted);
@@ -359,6 +360,18 @@ write_member(struct render *r, struct buf *out, const char *name, size_t len, st
 		r->added.strings = true;
 }
 
+static struct value
+received(struct render *r, int64_t time)
+{
+	if (r->received.len == 0 || r->received_at != time) {
+		buf_clear(&r->received, KEEP_BYTES);
+		timestamp_utc(&r->received, time);
+		r->received_at = time;
+		r->failed = r->failed || r->received.failed;
+	}
+	return text_of(&r->received);
+}
+
 /* What of a line is not as it was sent. */
 struct line {
 	struct render *render;
@@ -460,9 +473,7 @@ write_json(struct render *r, const struct record *record, const struct render_ar
 	}
 	if (arrival->remote_addr.type == VALUE_STRING)
 		write_member(r, out, "remote_addr", 11, arrival->remote_addr);
-	reuse(r, &r->field);
-	timestamp_utc(&r->field, arrival->time);
-	write_member(r, out, "received", 8, text_of(&r->field));
+	write_member(r, out, "received", 8, received(r, arrival->time));
 	buf_puts(out, "}\n");
 }
 

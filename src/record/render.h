@@ -29,6 +29,8 @@ struct render {
 	bool failed, over_max;	   /* as a buf's, since the record was begun */
 	struct render_added added; /* of the last record, with LOG_FORMAT=json */
 	struct timestamp_cache seconds;
+	int64_t received_at; /* of the text, which is the same for all records of a request */
+	struct buf received;
 	struct buf message;
 	struct buf field;
 	struct buf converted;

@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "kafka/batch.h"
 #include "writer/rejected.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 /* The header of that name; an empty one where there is none. */
 static const char *
@@ -20,23 +20,24 @@ header(struct writer *w, const struct kafka_message *m, const char *name, size_t
 	return value;
 }
 
+static struct batch_parts
+batch_of(struct writer *w, const struct kafka_message *m)
+{
+	size_t len;
+	const char *text = header(w, m, BATCH_HEADER, &len);
+
+	return batch_split(text, len);
+}
+
 /* What tells it from others, when it comes again. */
 static bool
 key_of(struct writer *w, const struct kafka_message *m, struct seen_key *key)
 {
-	size_t batch_len, index_len;
-	const char *batch = header(w, m, "batch", &batch_len);
-	const char *index = header(w, m, "index", &index_len);
-	const char *colon = batch_len > 0 ? memrchr(batch, ':', batch_len) : NULL;
+	struct batch_parts batch = batch_of(w, m);
 
 	key->partition = m->partition;
-	/* As pbu-log-server has it (kafka/batch.h); else the index has a header of its own. */
-	if (colon != NULL) {
-		index = colon + 1;
-		index_len = batch_len - (size_t)(index - batch);
-		batch_len = (size_t)(colon - batch);
-	}
-	return batch_len > 0 && seen_parse(batch, batch_len, index, index_len, key);
+	return batch.key_len > 0 &&
+	       seen_parse(batch.key, batch.key_len, batch.index, batch.index_len, key);
 }
 
 /*
@@ -110,6 +111,7 @@ reject(struct writer *w, const struct kafka_message *m, const char *why)
 static bool
 place(struct writer *w, const struct kafka_message *m)
 {
+	struct batch_parts batch = batch_of(w, m);
 	struct message message = {
 	    .value = m->len > 0 ? m->value : "", .len = m->len, .timestamp = m->timestamp};
 	size_t before[LEVEL_COUNT];
@@ -117,7 +119,8 @@ place(struct writer *w, const struct kafka_message *m)
 	enum level level;
 	char why[512];
 
-	message.added = header(w, m, "added", &message.added_len);
+	message.added = batch.added;
+	message.added_len = batch.added_len;
 	for (enum level i = 0; i < LEVEL_COUNT; i++)
 		before[i] = w->pending.level[i].len;
 	while ((status = message_take(w->intake, &message, &w->pending, &level, why,

@@ -91,7 +91,7 @@ def test_what_was_written_is_not_written_again(cluster: tuple[Cluster, str], wri
     brokers, topic = cluster
 
     def send(number: int, batch: str, index: int, partition: int = 0) -> None:
-        brokers.produce(topic, partition, b"a", line(number), batch=batch.encode(), index=str(index).encode(), count=b"3")
+        brokers.produce(topic, partition, b"a", line(number), batch=f"{batch}:{index}".encode())
 
     send(0, "abc-1", 0)
     send(2, "abc-1", 2)

@@ -57,10 +57,10 @@ def produce(brokers: Cluster, topic: str, numbers: range) -> None:
             if i % 10 == 8:
                 brokers.produce(topic, partition, b"", b"bad %d" % number)
                 continue
-            sent = {"batch": b"client-%d" % (i // 4), "index": b"%d" % (i % 4), "count": b"4"}
+            sent = {"batch": b"client-%d:%d" % (i // 4, i % 4)}
             brokers.produce(topic, partition, b"a", line(number, level=40 if i % 4 == 0 else 20), **sent)
             if i % 8 == 7:
-                again = {"batch": b"client-%d" % ((i - 4) // 4), "index": b"%d" % ((i - 4) % 4), "count": b"4"}
+                again = {"batch": b"client-%d:%d" % ((i - 4) // 4, (i - 4) % 4)}
                 brokers.produce(topic, partition, b"a", line(number - 4), **again)
 
 

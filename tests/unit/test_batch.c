@@ -7,7 +7,7 @@
 static size_t
 write(char text[BATCH_MAX], const char *id, uint64_t number, uint32_t index)
 {
-	return batch_end(text, batch_begin(text, id, strlen(id), number), index);
+	return batch_end(text, batch_begin(text, id, strlen(id), number), index, NULL, 0);
 }
 
 static void
@@ -44,10 +44,37 @@ writes_several_records_of_a_request(void **state)
 	size_t begun = batch_begin(text, "a", 1, 7);
 
 	(void)state;
-	assert_int_equal(batch_end(text, begun, 100), 7);
-	assert_memory_equal(text, "a-7:100", 7);
-	assert_int_equal(batch_end(text, begun, 9), 5);
+	assert_int_equal(batch_end(text, begun, 100, "nan", 3), 11);
+	assert_memory_equal(text, "a-7:100;nan", 11);
+	assert_int_equal(batch_end(text, begun, 9, "", 0), 5);
 	assert_memory_equal(text, "a-7:9", 5);
+}
+
+static void
+check(const char *text, const char *key, const char *index, const char *added)
+{
+	struct batch_parts parts = batch_split(text, strlen(text));
+
+	assert_int_equal(parts.key_len, strlen(key));
+	assert_memory_equal(parts.key, key, parts.key_len);
+	assert_int_equal(parts.index_len, strlen(index));
+	assert_memory_equal(parts.index, index, parts.index_len);
+	assert_int_equal(parts.added_len, strlen(added));
+	assert_memory_equal(parts.added, added, parts.added_len);
+}
+
+static void
+is_split(void **state)
+{
+	(void)state;
+	check("a-7:100;message,nan", "a-7", "100", "message,nan");
+	check("a-7:100", "a-7", "100", "");
+	check("a:b-7:100;x:y;z", "a:b-7", "100", "x:y;z");
+	check("a-7", "a-7", "", "");
+	check("a-7;x", "a-7", "", "x");
+	check(":;", "", "", "");
+	check(";x", "", "", "x");
+	check("", "", "", "");
 }
 
 int
@@ -55,6 +82,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(is_written),
+	    cmocka_unit_test(is_split),
 	    cmocka_unit_test(writes_several_records_of_a_request),
 	};
 
