@@ -25,7 +25,7 @@ class Program:
                  disk: Disk | None = None) -> None:
         self.name, self.program, self.machine, self.disk = name, program, machine, disk
         self.said = folder / f"{name}.stderr"
-        self.environment = clean_environment(**{key: str(value) for key, value in settings.items()})
+        self.environment = clean_environment(**settings)
         self.process: subprocess.Popen[bytes] | None = None
         self.stopped = False
         self.wanted = False  # started, and neither killed nor stopped since
