@@ -159,6 +159,22 @@ find_parcel(struct tail_render *r, const struct rendering_key *key, const struct
 	return NULL;
 }
 
+/* A rendering for a parcel: what others may have use for is copied, unless it is large. */
+static struct buf
+keep_body(struct tail_render *r, struct buf *body)
+{
+	struct buf kept = BUF_INIT;
+
+	if (body->len > KEEP) {
+		kept = *body;
+		*body = (struct buf)BUF_INIT;
+		r->entry++;
+	} else {
+		buf_append(&kept, body->data, body->len);
+	}
+	return kept;
+}
+
 static struct parcel *
 new_parcel(struct tail_render *r, const struct tail_form *form, struct tail_entry *e)
 {
@@ -169,21 +185,14 @@ new_parcel(struct tail_render *r, const struct tail_form *form, struct tail_entr
 	if (r->held > 0 && r->held + e->shown.text.len > r->held_max)
 		return NULL;
 	body = render(r, form, e);
-	p = body->failed ? NULL : calloc(1, sizeof(*p));
+	p = body->failed ? NULL : malloc(sizeof(*p));
 	if (p == NULL)
 		return NULL;
-	p->level = e->shown.level;
-	p->at = e->shown.at;
-	p->server = e->shown.id;
-	p->key = key_of(form);
-	/* What others may have use for is copied, unless it is large. */
-	if (body->len > KEEP) {
-		p->body = *body;
-		*body = (struct buf)BUF_INIT;
-		r->entry++;
-	} else {
-		buf_append(&p->body, body->data, body->len);
-	}
+	*p = (struct parcel){.level = e->shown.level,
+	    .at = e->shown.at,
+	    .server = e->shown.id,
+	    .key = key_of(form),
+	    .body = keep_body(r, body)};
 	if (p->body.failed) {
 		buf_free(&p->body);
 		free(p);
