@@ -44,14 +44,18 @@ append_peer(struct files *f, size_t server)
 		step = peers_stream_next(stream);
 		if (step == PEERS_END)
 			break;
-		if (step == PEERS_MORE && clock_monotonic_ns() < f->p.a.deadline) {
+		if (step == PEERS_MORE &&
+		    !peers_stream_is_late(stream, f->p.a.selection->partial) &&
+		    clock_monotonic_ns() < f->p.a.deadline) {
 			if (!answering_peers_wait_for(&f->p))
 				return false;
 			continue;
 		}
 		if (step != PEERS_FRAME) {
-			peers_merge_miss(f->p.merge, server,
-			    step == PEERS_FAILED ? peers_stream_why(stream) : "does not answer");
+			const char *why = peers_stream_why(stream);
+
+			peers_merge_miss(
+			    f->p.merge, server, *why != '\0' ? why : "does not answer in time");
 			break;
 		}
 		frame = peers_stream_frame(stream);

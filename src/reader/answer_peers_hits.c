@@ -68,11 +68,11 @@ miss(struct hits *h, size_t server, const char *why)
 static bool
 take_ranges(struct hits *h, struct library_range *range)
 {
-	bool waits = true, late;
+	const bool partial = h->p.a.selection->partial;
+	bool waits = true;
 
 	while (waits) {
 		waits = false;
-		late = clock_monotonic_ns() >= h->p.a.deadline;
 		for (size_t i = 0; i < h->p.peers->count; i++) {
 			enum peers_step step;
 
@@ -86,9 +86,11 @@ take_ranges(struct hits *h, struct library_range *range)
 				library_range_add(range, &file);
 			}
 			waits = waits || step == PEERS_MORE;
-			if (step == PEERS_FAILED || (step == PEERS_MORE && late))
-				miss(h, i,
-				    late ? "does not answer" : peers_stream_why(h->each[i].stream));
+			if (step == PEERS_FAILED ||
+			    peers_stream_is_late(h->each[i].stream, partial))
+				miss(h, i, peers_stream_why(h->each[i].stream));
+			else if (step == PEERS_MORE && clock_monotonic_ns() >= h->p.a.deadline)
+				miss(h, i, "does not answer in time");
 			if (step != PEERS_END)
 				continue;
 			peers_stream_free(h->each[i].stream);
@@ -307,11 +309,11 @@ begin(struct hits *h)
 static bool
 await(struct hits *h)
 {
-	bool there, late;
+	const bool partial = h->p.a.selection->partial;
+	bool there;
 
 	do {
 		there = true;
-		late = clock_monotonic_ns() >= h->p.a.deadline;
 		for (size_t i = 0; i < h->p.peers->count; i++) {
 			struct peers_stream *stream = h->each[i].stream;
 
@@ -319,10 +321,9 @@ await(struct hits *h)
 				continue;
 			there = false;
 			/* One that fails before that is seen to. */
-			if (peers_stream_next(stream) == PEERS_FAILED)
+			if (peers_stream_next(stream) == PEERS_FAILED ||
+			    peers_stream_is_late(stream, partial))
 				miss(h, i, peers_stream_why(stream));
-			else if (late)
-				miss(h, i, "does not answer");
 		}
 		if (!answering_peers_await(&h->p))
 			return false;

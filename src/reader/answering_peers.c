@@ -184,8 +184,7 @@ answering_peers_await(struct answering_peers *p)
 		}
 		if (there)
 			return true;
-		if (clock_monotonic_ns() >= p->a.deadline)
-			peers_merge_miss_late(p->merge);
+		peers_merge_miss_late(p->merge);
 	} while (answering_peers_wait_for(p));
 	return false;
 }

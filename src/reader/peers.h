@@ -32,6 +32,7 @@ extern const struct setting_group peers_settings_group;
 /* Of one peer, for the metrics. Any thread bumps them. */
 struct peer_counts {
 	_Atomic uint64_t requests, failures, bytes;
+	_Atomic bool silent;	 /* the last time it had not begun to answer when it was given up */
 	struct diag_limit limit; /* of messages about it */
 };
 

@@ -85,8 +85,8 @@ peers_merge_miss_late(struct peers_merge *m)
 	for (size_t i = 0; i < m->peers->count; i++) {
 		const struct source *s = &m->source[i];
 
-		if (s->stream != NULL && !peers_stream_is_there(s->stream))
-			peers_merge_miss(m, i, "does not answer");
+		if (s->stream != NULL && peers_stream_is_late(s->stream, m->partial))
+			peers_merge_miss(m, i, peers_stream_why(s->stream));
 	}
 }
 

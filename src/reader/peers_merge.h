@@ -34,7 +34,7 @@ void peers_merge_add(struct peers_merge *m, size_t server, struct peers_stream *
 /* A peer is left out, and why. */
 void peers_merge_miss(struct peers_merge *m, size_t server, const char *why);
 
-/* Those that have not begun to answer are. */
+/* Those that are late are (peers_stream_is_late()). */
 void peers_merge_miss_late(struct peers_merge *m);
 
 /* Entries are only counted: this server's are given at once, and those of peers not at all. */

@@ -1,9 +1,13 @@
 #include "reader/peers_stream.h"
 
+#include "base/clock.h"
 #include "base/metrics.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+/* So long one is waited for that did not answer the last time. */
+#define SILENT_NS CLOCK_NS_PER_SECOND
 
 /* What is known of a level's order. */
 struct order {
@@ -19,8 +23,10 @@ struct peers_stream {
 	char *q;
 	struct peer_http_call *call;
 	bool is_there, begun, ended, failed;
-	bool given; /* something was, since it was asked last */
-	bool held;  /* there is a frame that was not let go */
+	bool was_silent;
+	int64_t asked_at; /* nanoseconds of CLOCK_MONOTONIC */
+	bool given;	  /* something was, since it was asked last */
+	bool held;	  /* there is a frame that was not let go */
 	struct peer_frame frame;
 	size_t line, size; /* of it, its line and in all */
 	struct cursor cursor;
@@ -59,6 +65,8 @@ peers_stream_new(
 	s->asked = *asked;
 	s->q = asked->q != NULL ? strdup(asked->q) : NULL;
 	s->asked.q = s->q;
+	s->was_silent = atomic_load_explicit(&peer->counts->silent, memory_order_relaxed);
+	s->asked_at = clock_monotonic_ns();
 	s->placed = asked->has_cursor;
 	s->cursor = asked->cursor;
 	for (int level = 0; level < LEVEL_COUNT; level++)
@@ -99,10 +107,26 @@ fail(struct peers_stream *s, const char *why)
 	if (!s->failed) {
 		snprintf(s->why, sizeof(s->why), "%s", why);
 		metrics_add(&s->peer->counts->failures, 1);
+		if (!s->is_there)
+			atomic_store_explicit(&s->peer->counts->silent, true, memory_order_relaxed);
 		diag_warn_limited(&s->peer->counts->limit, "peer %s %s", s->peer->name, why);
 	}
 	s->failed = true;
 	return PEERS_FAILED;
+}
+
+bool
+peers_stream_is_late(struct peers_stream *s, bool partial)
+{
+	const int64_t now = clock_monotonic_ns();
+	const bool soon = partial && s->was_silent && now - s->asked_at >= SILENT_NS;
+
+	if (s->failed || s->ended || peers_stream_is_there(s))
+		return false;
+	if (now < s->asked.deadline && !soon)
+		return false;
+	fail(s, "does not answer");
+	return true;
 }
 
 /* --- what an entry must be --- */
@@ -294,7 +318,10 @@ peers_stream_next(struct peers_stream *s)
 
 	if (s->failed || s->ended)
 		return s->failed ? PEERS_FAILED : PEERS_END;
-	s->is_there = peers_stream_is_there(s);
+	if (!s->is_there && peers_stream_is_there(s)) {
+		s->is_there = true;
+		atomic_store_explicit(&s->peer->counts->silent, false, memory_order_relaxed);
+	}
 	do {
 		let_go(s);
 		step = hold(s);
@@ -342,7 +369,7 @@ peers_stream_why(const struct peers_stream *s)
 int
 peers_stream_status(const struct peers_stream *s)
 {
-	return peer_http_status(s->call);
+	return s->call != NULL ? peer_http_status(s->call) : 0;
 }
 
 bool

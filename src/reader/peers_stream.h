@@ -30,6 +30,13 @@ const struct peer *peers_stream_peer(const struct peers_stream *s);
 /* Whether its answer has begun, and is one. */
 bool peers_stream_is_there(const struct peers_stream *s);
 
+/*
+ * Whether it has not begun to answer, and is waited for no longer: the deadline has passed, or,
+ * where it can be left out, a second, if it did not answer the last time either. It has failed
+ * then, as by peers_stream_next().
+ */
+bool peers_stream_is_late(struct peers_stream *s, bool partial);
+
 enum peers_step {
 	PEERS_FRAME,  /* an entry, counts or a file is next */
 	PEERS_MORE,   /* nothing whole has come: peer_http_wait() */

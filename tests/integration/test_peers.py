@@ -58,6 +58,9 @@ def test_all_ask_all(three: Peers) -> None:
     for server in servers:
         assert texts(server, limit=1000) == expected
         assert texts(server, limit=1000, peers=0) == [x for x in expected if x.endswith(f".{servers.index(server)}")]
+        # The seed's own, of a day.
+        answer = server.session.get(server.url + "/api/log/messages", params={"date": "2026-11-24", "level": "INFO"}, timeout=60)
+        assert [m["msg"] for m in answer.json()] == expected
     # A cursor of one is good at each other.
     cursor = None
     got: list[str] = []

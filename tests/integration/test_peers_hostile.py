@@ -364,6 +364,92 @@ def test_dead_peer(tmp_path: Path) -> None:
     reader.stop()
 
 
+def test_one_that_was_silent_is_not_waited_for_as_long_again(tmp_path: Path) -> None:
+    """Where it may be left out: the page shows the others at once, and it as soon as it is back."""
+    asking = Asking(tmp_path, READ_PEERS_TIMEOUT=12)
+    good = asking.script
+    asking.script = silent
+    for longest in (60.0, 9.0, 9.0):
+        for path in ("/api/log/query", "/api/log/hits", "/api/log/files", "/api/log/context")[: 1 if longest == 60.0 else 4]:
+            began = time.monotonic()
+            cursor = asking.query(peers=0).entries[3]["cursor"] if path.endswith("context") else ""
+            answer = asking.query(path, partial=1, **({"cursor": cursor} if cursor else {}))
+            last = answer.json() if path.endswith("files") else answer.end
+            assert last["missing"] == [{"server": asking.peer.name, "why": "does not answer"}], path
+            assert time.monotonic() - began < longest, path
+    # Without, it is asked as ever, and an error.
+    began = time.monotonic()
+    assert asking.query().status == 502
+    assert time.monotonic() - began > 10
+    asking.script = good
+    assert asking.query(partial=1).end["complete"] is True
+    assert asking.query().texts == merged()
+    asking.stop()
+
+
+def test_the_deadline_is_for_all(tmp_path: Path) -> None:
+    """A peer that is still looking then has its place in the cursor, from where it goes on."""
+    asking = Asking(tmp_path, QUERY_TIMEOUT=2)
+
+    def looks(ask: Ask) -> None:
+        assert 0 < int(ask.query["timeout"]) <= 1800
+        ask.head()
+        ask.send(begin())
+        for n in range(1, 200):
+            ask.send(b"P %d 1000 i77.1.%x\n" % (n, n))
+            time.sleep(0.1)
+
+    asking.script = looks
+    answer = asking.query()
+    assert (answer.texts, answer.end["why"]) == ([], "deadline")
+    place = int(answer.end["next"].split("i77.1.")[1].split("~")[0], 16)
+    assert place > 1
+    # Its own deadline counts as much: what comes after it is not known.
+    asking.script = lambda ask: ask.good(begin(), *frames(count=2), end("deadline", at=b"i77.1.999"))
+    answer = asking.query()
+    assert (answer.texts, answer.end["why"]) == (merged()[:4], "deadline")
+    assert "i77.1.999~" in answer.end["next"]
+    asking.script = lambda ask: ask.good(begin(), *[entry(*e) for e in PEER[2:]], end())
+    rest = asking.query(cursor=answer.end["next"])
+    assert answer.texts + rest.texts == merged()
+    assert "cursor=i77.1.999" in asking.peer.asked[-1]
+    asking.stop()
+
+
+def test_a_cursor_whose_file_is_gone_there(asking: Asking) -> None:
+    asking.script = lambda ask: ask.head("410 Gone")
+    answer = asking.query()
+    assert (answer.status, answer.error) == (410, f"the file that the cursor is of is gone on {asking.peer.name}; begin without it")
+    assert asking.query(partial=1).texts == OWN
+
+
+def test_context_without_others(tmp_path: Path) -> None:
+    """Of an entry of this server, while another is away."""
+    asking = Asking(tmp_path)
+    own = asking.query(peers=0).entries[5]["cursor"]
+    asking.script = lambda ask: ask.head("502 Bad Gateway")
+    answer = asking.query("/api/log/context", cursor=own, before=2, after=2)
+    assert (answer.status, answer.error) == (502, f"{asking.peer.name} answered 502: its reader does not answer")
+    answer = asking.query("/api/log/context", cursor=own, before=2, after=2, partial=1)
+    assert answer.texts == OWN[3:8]
+    assert answer.end["missing"] == [{"server": asking.peer.name, "why": "answered 502: its reader does not answer"}]
+    asking.script = lambda ask: ask.good(begin(), b"junk\n")
+    answer = asking.query("/api/log/context", cursor=own, before=2, after=2)
+    assert answer.end["why"].startswith(f"failed: {asking.peer.name} {NONSENSE}")
+    answer = asking.query("/api/log/context", cursor=own, before=2, after=2, partial=1)
+    assert answer.texts == OWN[3:8]
+    asking.stop()
+
+
+def test_no_proxy_is_asked(tmp_path: Path) -> None:
+    """It would see the token."""
+    with FakePeer(lambda ask: ask.good(begin(), end())) as proxy:
+        asking = Asking(tmp_path, http_proxy=proxy.url, HTTP_PROXY=proxy.url, all_proxy=proxy.url, ALL_PROXY=proxy.url)
+        assert asking.query().texts == merged()
+        assert proxy.asked == []
+        asking.stop()
+
+
 def test_a_client_that_goes_away_ends_it_everywhere(asking: Asking) -> None:
     """Whatever the query waits for: the peer's head, or its next entry."""
     for sent in (0, 3):
