@@ -115,7 +115,8 @@ class Bench:
         ratio = median(a[0] / b[0] for a, b in zip(kafka, bare, strict=True))
         self.table.add(f"batches of {BATCH}, 64 connections, to Kafka (lines of {size:.0f} bytes, lz4, acks=all)",
                        f"{median(x[0] for x in kafka):,.0f}/s; {ratio:.2f} of librdkafka alone "
-                       f"({median(x[0] for x in bare):,.0f}/s); kcat {median(kcat):,.0f}/s", "0.7 of librdkafka alone", ratio >= 0.7)
+                       f"({median(x[0] for x in bare):,.0f}/s); kcat {median(kcat):,.0f}/s",
+                       "0.7 of librdkafka alone", ratio >= 0.7)
         ratio = median(a[1] / b[1] for a, b in zip(kafka, files, strict=True))
         self.table.add("the server's CPU for a record of these",
                        f"{median(x[1] for x in kafka):.2f} µs; {ratio:.2f} of that without Kafka "
@@ -130,7 +131,8 @@ class Bench:
                 if turn:
                     rates.append(rate)
                     p99s.append(p99)
-        self.table.add("one record a request, 64 connections, to Kafka", f"{median(rates):,.0f}/s", "10,000/s", median(rates) >= 10_000)
+        self.table.add("one record a request, 64 connections, to Kafka", f"{median(rates):,.0f}/s", "10,000/s",
+                       median(rates) >= 10_000)
         self.table.add("its p99", f"{median(p99s):.1f} ms", "under 50 ms", median(p99s) < 50)
 
     def writer(self):
@@ -143,7 +145,8 @@ class Bench:
             rates.append(rate)
             costs.append(cost)
         self.table.add(f"pbu-log-writer, {self.full / 1e6:.0f} million records of a full topic",
-                       f"{median(rates):,.0f}/s, {median(costs):.2f} µs of its time for each", "300,000/s", median(rates) >= 300_000)
+                       f"{median(rates):,.0f}/s, {median(costs):.2f} µs of its time for each", "300,000/s",
+                       median(rates) >= 300_000)
 
     def run_writer(self, name):
         logs = Path(self.folder) / name

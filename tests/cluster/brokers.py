@@ -97,8 +97,8 @@ class Brokers:
                  warm: bool = False) -> None:
         """
         extra: lines for the broker's properties, which win; {listeners} and
-        {advertised} stand there for those with one more, named SECURED. disk: the first one has one of its own. warm: they are to be
-        fast, after a while, and not to start fast.
+        {advertised} stand there for those with one more, named SECURED. disk: the first one has one of its own. warm:
+        they are to be fast, after a while, and not to start fast.
         """
         fetch()
         self.topic = TOPIC
@@ -140,7 +140,8 @@ class Brokers:
         wait_for(there, "three brokers", START_SECONDS, 0.1)
 
     def tool(self, *words: object) -> str:
-        done = subprocess.run([*self.machine.before, *java(64, self.all[0].folder / "unpacked", *words)], capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run([*self.machine.before, *java(64, self.all[0].folder / "unpacked", *words)], capture_output=True,
+                              text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

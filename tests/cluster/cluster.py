@@ -42,7 +42,8 @@ class Cluster:
     """
 
     def __init__(self, *, separate: bool = True, writers: int = 2, server_settings: dict[str, object] | None = None,
-                 writer_settings: dict[str, object] | None = None, topic: dict[str, object] | None = None, brokers: str = "") -> None:
+                 writer_settings: dict[str, object] | None = None, topic: dict[str, object] | None = None,
+                 brokers: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="cluster-", dir=RUN_BASE))
         self.folder.chmod(0o711)
         self.network = Network(*MACHINES) if separate else None

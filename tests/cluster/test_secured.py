@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,10 @@ def test_from_client_to_file(cluster):
     assert verdict.good and not load.wrong, verdict
 
 
+def complains(part: Program, begin: int) -> bool:
+    return any(word in part.stderr[begin:].lower() for word in ("authentication", "certificate", "ssl"))
+
+
 def outside(cluster: Cluster, config: Path, folder: Path) -> tuple[Program, Program]:
     """A server and a writer with that file, beside the cluster's."""
     server, writer = cluster.servers[0], cluster.writers[0]
@@ -81,8 +86,7 @@ def outside(cluster: Cluster, config: Path, folder: Path) -> tuple[Program, Prog
         part.start()
     try:
         for part in (server, writer):
-            cluster.wait_for(lambda part=part: any(word in part.stderr[before[part][1]:].lower() for word in (
-                "authentication", "certificate", "ssl")), f"{part.name} says what is wrong")
+            cluster.wait_for(partial(complains, part, before[part][1]), f"{part.name} says what is wrong")
             assert part.running
         cluster.wait_for(lambda: any(get(cluster.nginx.path, "/api/health")[0] == 503 for _ in range(4)), "health says so, too")
         told = "".join(get(cluster.nginx.path, "/api/health")[1] for _ in range(4))
@@ -113,7 +117,8 @@ def test_secrets_are_nowhere(cluster):
     said += "".join(path.read_text(errors="replace") for writer in cluster.writers for path in writer.logs.iterdir())
     for program in ("pbu-log-server", "pbu-log-writer"):
         part = cluster.servers[0] if program == "pbu-log-server" else cluster.writers[0]
-        said += subprocess.run([BUILD / program, "--check"], env=part.environment, capture_output=True, text=True, check=True).stdout
+        said += subprocess.run([BUILD / program, "--check"], env=part.environment, capture_output=True, text=True,
+                               check=True).stdout
     for part in (*cluster.servers, *cluster.writers):
         assert part.process
         said += Path(f"/proc/{part.process.pid}/cmdline").read_text()

@@ -145,7 +145,7 @@ def test_as_the_ready_line_says(begin):
         wait_for(lambda part=part, pid=pid: cluster.pid(part) != pid, f"{part} is started again", 60)
         assert f"{part} has ended; it is started again" in cluster.stderr
         # A client would send it again.
-        wait_for(lambda part=part: cluster.post({"msg": f"after {part}", "name": part}) == 200, f"it takes records after {part}", 90)
+        wait_for(lambda part=part: cluster.post({"msg": f"after {part}", "name": part}) == 200, f"it takes records: {part}", 90)
         expected.add(f"after {part}")
         cluster.note()
 
@@ -247,7 +247,8 @@ def test_old_java(begin, tmp_path):
 
 
 def test_too_little_memory(begin, tmp_path):
-    cluster = begin(PATH=stub(tmp_path / "bin", "awk", """case $1 in *MemAvailable*) echo 700 ;; *) exec /usr/bin/awk "$@" ;; esac"""))
+    script = 'case $1 in *MemAvailable*) echo 700 ;; *) exec /usr/bin/awk "$@" ;; esac'
+    cluster = begin(PATH=stub(tmp_path / "bin", "awk", script))
     assert cluster.process.wait(60) == 1
     assert cluster.stderr == "start-cluster.sh: 700 MiB of memory are available, and three brokers take 1200\n"
 

@@ -14,8 +14,9 @@ from outcome import finish
 from storm import FAULTS, Storm
 
 # Faults that no writer has a part in.
-OF_OTHERS = ("kill -9 of a broker", "kill -9 of a partition's leader", "a broker is stopped and started", "a leader is paused (SIGSTOP)",
-             "kill -9 of a server", "kill -9 of both servers", "a server is paused", "the network to the servers is cut")
+OF_OTHERS = (
+    "kill -9 of a broker", "kill -9 of a partition's leader", "a broker is stopped and started", "a leader is paused (SIGSTOP)",
+    "kill -9 of a server", "kill -9 of both servers", "a server is paused", "the network to the servers is cut")
 
 COUNT = int(os.environ.get("CLUSTER_FAULTS") or 20)
 ONLY = [name for name in os.environ.get("CLUSTER_ONLY", "").split(",") if name]
