@@ -19,4 +19,5 @@ AS_IF([test -n "$SANITIZER_FLAGS"],
 		AC_MSG_ERROR([the compiler cannot link with $SANITIZER_FLAGS])])
 	CFLAGS=$pbu_save_CFLAGS])
 AC_SUBST([SANITIZER_FLAGS])
+AM_CONDITIONAL([WITH_TSAN], [test "x$enable_sanitizers" = xthread])
 ])
