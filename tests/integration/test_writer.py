@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from writing import PROGRAM, SECONDS, TOPIC, Writer, line
 
 from kafka import Cluster, has_kafka
 from server import clean_environment, wait_for
-from writing import PROGRAM, SECONDS, TOPIC, Writer, line
 
 pytestmark = pytest.mark.skipif(not has_kafka(), reason="built without Kafka")
 

@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from writing import SECONDS, Writer, line
 
 from kafka import Cluster, has_kafka
 from server import wait_for
-from writing import SECONDS, Writer, line
 
 pytestmark = pytest.mark.skipif(not has_kafka(), reason="built without Kafka")
 

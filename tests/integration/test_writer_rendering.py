@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_differential import FORMATS, SEED, Generator
+from writing import Writer
 
 from kafka import Cluster, has_kafka
 from server import ALL_LEVELS, TREE, Server
-from test_differential import FORMATS, SEED, Generator
-from writing import Writer
 
 pytestmark = pytest.mark.skipif(not has_kafka(), reason="built without Kafka")
 

@@ -18,6 +18,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from kafka import BUILD, Cluster
 from server import SANITIZER_MARKS, clean_environment, wait_for
@@ -58,13 +59,13 @@ class Writer:
             "LOG_FORMAT": "%(message)s", "KAFKA_TOPIC": TOPIC, **settings}
         self.process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "Writer":
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def start(self) -> "Writer":
+    def start(self) -> Self:
         env = clean_environment(**self.settings) | self.environment
         if self.preload:
             env["LD_PRELOAD"] = ":".join(map(str, self.preload))
@@ -136,7 +137,7 @@ class Writer:
     def metrics(self) -> dict[str, float]:
         if not self.metrics_file.exists():
             return {}
-        rows = re.findall(r"^pbu_log_writer_(\S+) (\S+)$", self.metrics_file.read_text(), re.M)
+        rows = re.findall(r"^pbu_log_writer_(\S+) (\S+)$", self.metrics_file.read_text(), re.MULTILINE)
         return {name: float(value) for name, value in rows}
 
     def wait_for_lines(self, name: str, count: int) -> list[str]:
