@@ -2,7 +2,8 @@
  * Kills the process at a step of what it does to files, by LD_PRELOAD: the KILL_AT'th (from 1 on) of all
  * calls that write to a regular file, sync, cut, rename, or make one.
  *
- * KILL_HOW=before: instead of the call. after: after it. half: a write writes half of its bytes before.
+ * KILL_HOW=before: instead of the call. after: after it. half: a write writes half of its bytes before. error: it is not
+ * killed, but the call fails with EIO.
  * STEPS_FILE: each step is told there, one a line; without KILL_AT nothing is killed.
  */
 #define _GNU_SOURCE
@@ -68,6 +69,10 @@ die(void)
 #define AROUND(what, call)                                                                                             \
 	do {                                                                                                           \
 		bool now = step(what);                                                                                 \
+		if (now && how == 'e') {                                                                               \
+			errno = EIO;                                                                                   \
+			return -1;                                                                                     \
+		}                                                                                                      \
 		if (now && how != 'a')                                                                                 \
 			die();                                                                                         \
 		__typeof__(call) result = (call);                                                                      \

@@ -1,0 +1,360 @@
+"""pbu-log-writer when something goes wrong: the disk, the brokers, the topic, the clock, another writer. Nothing is lost, what is twice is
+counted, and each is told."""
+
+import datetime
+import json
+import resource
+import signal
+import socket
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from kafka import Cluster, has_kafka
+from server import wait_for
+from writing import PROGRAM, SECONDS, Writer, line
+
+pytestmark = pytest.mark.skipif(not has_kafka(), reason="built without Kafka")
+
+
+@pytest.fixture(scope="module")
+def brokers() -> Iterator[Cluster]:
+    with Cluster(brokers=1, topics={}) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def topic(brokers: Cluster, request: pytest.FixtureRequest) -> str:
+    """A topic of this test's own, with two partitions."""
+    name = f"topic-{request.node.name.translate(str.maketrans('[]', '--'))[:80]}"
+    brokers.topic(name, 2)
+    return name
+
+
+@pytest.fixture
+def make(brokers: Cluster, topic: str, tmp_path: Path) -> Iterator[Callable[..., Writer]]:
+    """make(name, **settings): a writer of the topic, with a folder of its own, which is killed after the test."""
+    made: list[Writer] = []
+
+    def make_one(name: str = "writer", cluster: Cluster = brokers, **settings: object) -> Writer:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        made.append(Writer(folder, cluster, **{"KAFKA_TOPIC": topic, "KAFKA_GROUP": topic, **settings}))
+        return made[-1]
+
+    yield make_one
+    for writer in made:
+        writer.kill()
+
+
+def numbers(*writers: Writer) -> list[int]:
+    return [int(row.split()[-1]) for writer in writers for row in writer.lines("info.log")]
+
+
+def test_a_full_disk_is_waited_for(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
+    writer = make().start()
+    brokers.produce(topic, 0, b"a", line(0))
+    writer.wait_until_read({0: 1})
+    # No file may be longer than it is: as if there was no room, checkpoints included.
+    resource.prlimit(writer.pid, resource.RLIMIT_FSIZE, (14, resource.RLIM_INFINITY))
+    for i in range(1, 100):
+        brokers.produce(topic, i % 2, b"a", line(i))
+    wait_for(lambda: "can't write" in writer.stderr, "that it is told", seconds=SECONDS)
+    assert writer.alive and numbers(writer) == [0]
+    resource.prlimit(writer.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    writer.wait_until_read({0: 50, 1: 50})
+    assert writer.metrics()["write_errors_total"] > 0 and writer.metrics()["waits_for_disk"] == 0
+    assert writer.metrics()["rebalances_total"] == 1
+    writer.stop()
+    assert sorted(numbers(writer)) == list(range(100))
+
+
+def test_it_ends_while_the_disk_is_full(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
+    writer = make().start()
+    brokers.produce(topic, 0, b"a", line(0), batch=b"x-1", index=b"0")
+    writer.wait_until_read({0: 1})
+    resource.prlimit(writer.pid, resource.RLIMIT_FSIZE, (14, resource.RLIM_INFINITY))
+    for i in range(1, 10):
+        brokers.produce(topic, 0, b"a", line(i), batch=b"x-1", index=b"%d" % i)
+    wait_for(lambda: "can't write" in writer.stderr, "that it is told", seconds=SECONDS)
+    writer.stop()
+    assert numbers(writer) == [0]
+    writer.start()
+    writer.wait_until_read({0: 10})
+    writer.stop()
+    assert numbers(writer) == list(range(10))
+
+
+def test_brokers_that_are_away_are_waited_for(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
+    with Cluster(brokers=1, topics={topic: 1}) as cluster:
+        writer = make(cluster=cluster).start()
+        cluster.produce(topic, 0, b"a", line(0))
+        writer.wait_until_read({0: 1})
+        cluster.down()
+        wait_for(lambda: "broker" in writer.stderr, "that it is told", seconds=SECONDS)
+        # It ends all the same, and starts without brokers.
+        writer.stop()
+        writer.start()
+        wait_for(lambda: writer.stderr.count("broker") > 1, "that it is told", seconds=SECONDS)
+        assert writer.alive
+        cluster.up()
+        cluster.produce(topic, 0, b"a", line(1))
+        writer.wait_until_read({0: 2})
+        writer.stop()
+    assert numbers(writer) == [0, 1]
+
+
+def test_what_the_topic_has_deleted_is_told(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
+    writer = make(LOG_FORMAT="%(k)s").start()
+    brokers.produce(topic, 0, b"a", line(0, k=0))
+    writer.wait_until_read({0: 1})
+    writer.stop()
+    # A partition of the mock brokers keeps 5 MiB.
+    for i in range(1, 90):
+        brokers.produce(topic, 0, b"a", line(i, k=i, filler="x" * 80_000))
+    writer.start()
+    writer.wait_until_read({0: 90})
+    lost = int(writer.metrics()["lost_messages_total"])
+    assert lost > 10
+    assert f"{lost} messages, from offset 1 on, were deleted from the topic before they were read" in writer.stderr
+    writer.stop()
+    assert numbers(writer) == [0, *range(1 + lost, 90)]
+
+
+def edit_checkpoint(writer: Writer, **changes: object) -> None:
+    found = writer.checkpoint()
+    parts = found["partitions"]
+    assert isinstance(parts, list)
+    for name, value in changes.items():
+        if name in found:
+            found[name] = value
+        else:
+            parts[0][name] = value
+    (writer.folder / ".checkpoint").write_text(json.dumps(found))
+
+
+@pytest.mark.parametrize("changes, told", [
+    # What is at the last offset that was read is another message; there is none; it is another cluster.
+    ({"timestamp": 5}, "is another message than the one that was read"),
+    ({"next": 1000}, "ends at offset 3, and was read up to 1000"),
+    ({"cluster": "another"}, "this is another cluster than before"),
+])
+def test_a_topic_that_was_made_anew_is_read_from_its_beginning(
+        brokers: Cluster, topic: str, make: Callable[..., Writer], changes: dict[str, object], told: str) -> None:
+    writer = make().start()
+    for i in range(3):
+        brokers.produce(topic, 0, b"a", line(i), batch=b"x-1", index=b"%d" % i)
+    writer.wait_until_read({0: 3})
+    writer.stop()
+    edit_checkpoint(writer, **changes)
+    # As the brokers forget what a group has committed of a topic that is deleted.
+    edit_checkpoint(writer, group=f"{topic}-2")
+    writer.settings["KAFKA_GROUP"] = f"{topic}-2"
+    writer.start()
+    wait_for(lambda: len(numbers(writer)) == 6, "all of it", seconds=SECONDS)
+    assert told in writer.stderr
+    brokers.produce(topic, 0, b"a", line(3))
+    writer.wait_until_read({0: 4})
+    writer.stop()
+    assert numbers(writer) == [0, 1, 2, 0, 1, 2, 3]
+
+
+def test_what_another_writer_has_read_is_not_read_again(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
+    first, second = make("first"), make("second", KAFKA_INSTANCE="second")
+    brokers.produce(topic, 0, b"a", line(0))
+    first.start()
+    first.wait_until_read({0: 1})
+    first.stop()
+    second.start()
+    brokers.produce(topic, 0, b"a", line(1))
+    second.wait_until_read({0: 2})
+    second.stop()
+    brokers.produce(topic, 0, b"a", line(2))
+    first.start()
+    first.wait_until_read({0: 3})
+    assert "another writer has read it from offset 1 to 2" in first.stderr
+    first.stop()
+    assert (numbers(first), numbers(second)) == ([0, 2], [1])
+
+
+def partitions(writer: Writer) -> int:
+    return int(writer.metrics().get("partitions", 0)) if writer.alive else 0
+
+
+def test_writers_share_the_partitions(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
+    first, second = make("first").start(), make("second", KAFKA_INSTANCE="second")
+    sent = 0
+
+    def send(count: int) -> None:
+        nonlocal sent
+        for _ in range(count):
+            brokers.produce(topic, sent % 2, b"a", line(sent))
+            sent += 1
+
+    send(10)
+    wait_for(lambda: partitions(first) == 2, "both partitions", seconds=SECONDS)
+    second.start()
+    send(10)
+    wait_for(lambda: partitions(first) == partitions(second) == 1, "a partition each", seconds=SECONDS)
+    send(10)
+    wait_for(lambda: len(numbers(first, second)) == sent, "all records", seconds=SECONDS)
+    # One that is gone is replaced, when the group has not heard of it for some time.
+    second.stop()
+    send(10)
+    wait_for(lambda: partitions(first) == 2, "both partitions", seconds=SECONDS)
+    wait_for(lambda: len(numbers(first, second)) == sent, "all records", seconds=SECONDS)
+    first.stop()
+    assert sorted(numbers(first, second)) == list(range(sent))
+    assert len(numbers(second)) >= 5
+
+
+def test_a_writer_that_was_stopped_for_too_long_has_lost_its_partitions(
+        brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
+    """What it had written and not committed is written by another once more, and by nobody a third time."""
+    first, second = make("first").start(), make("second", KAFKA_INSTANCE="second")
+    for i in range(10):
+        brokers.produce(topic, i % 2, b"a", line(i))
+    wait_for(lambda: partitions(first) == 2, "both partitions", seconds=SECONDS)
+    first.send(signal.SIGSTOP)
+    try:
+        second.start()
+        for i in range(10, 20):
+            brokers.produce(topic, i % 2, b"a", line(i))
+        wait_for(lambda: partitions(second) == 2 and set(numbers(second)) >= set(range(10, 20)), "the other one", seconds=SECONDS)
+    finally:
+        first.send(signal.SIGCONT)
+    wait_for(lambda: partitions(first) == partitions(second) == 1, "a partition each", seconds=SECONDS)
+    for i in range(20, 30):
+        brokers.produce(topic, i % 2, b"a", line(i))
+    wait_for(lambda: set(numbers(first, second)) == set(range(30)), "all records", seconds=SECONDS)
+    first.stop()
+    second.stop()
+    both = numbers(first, second)
+    assert all(both.count(n) <= 2 for n in both)
+    assert sorted(set(numbers(first))) == sorted(numbers(first)) and sorted(set(numbers(second))) == sorted(numbers(second))
+    assert {n for n in both if both.count(n) == 2} <= set(range(20))
+
+
+def crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def varint(number: int) -> bytes:
+    number = number << 1 if number >= 0 else (-number << 1) - 1
+    out = b""
+    while number >= 0x80:
+        out += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return out + bytes([number])
+
+
+def raw_produce(cluster: Cluster, topic: str, partition: int, value: bytes, broken: bool) -> None:
+    """A Produce request (version 3) of one message, whose checksum may be wrong: the Kafka protocol guide, "Record Batch"."""
+    record = b"\0" + varint(0) + varint(0) + varint(-1) + varint(len(value)) + value + varint(0)
+    tail = struct.pack(">hiqqqhii", 0, 0, 1000, 1000, -1, -1, -1, 1) + varint(len(record)) + record
+    crc = crc32c(tail) ^ (1 if broken else 0)
+    batch = struct.pack(">ibI", 0, 2, crc) + tail
+    batch = struct.pack(">qi", 0, len(batch)) + batch
+    name = topic.encode()
+    body = struct.pack(">hhih", 0, 3, 1, -1) + struct.pack(">hhi", -1, 1, 5000) + struct.pack(">ih", 1, len(name)) + name
+    body += struct.pack(">iii", 1, partition, len(batch)) + batch
+    host, _, port = cluster.brokers.split(",")[0].partition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as s:
+        s.sendall(struct.pack(">i", len(body)) + body)
+        assert len(s.recv(4096)) > 8
+
+
+def test_messages_whose_checksum_is_wrong_are_counted_and_told(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
+    assert crc32c(b"123456789") == 0xE3069283 and zlib.crc32(b"123456789") == 0xCBF43926
+    raw_produce(brokers, topic, 0, line(0), broken=False)
+    raw_produce(brokers, topic, 0, line(1), broken=True)
+    raw_produce(brokers, topic, 0, line(2), broken=False)
+    raw_produce(brokers, topic, 1, line(3), broken=False)
+    writer = make().start()
+    writer.wait_until_read({0: 3, 1: 1})
+    assert writer.metrics()["lost_messages_total"] == 1 and writer.metrics()["broken_sets_total"] >= 1
+    assert "partition 0, offset 1: the checksum of messages is wrong" in writer.stderr
+    assert "there are no messages from offset 1 to 1" in writer.stderr
+    writer.stop()
+    assert sorted(numbers(writer)) == [0, 2, 3]
+
+
+def test_files_are_rolled_over_at_midnight(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
+    """Without a message, too; and what comes afterwards is in the new file."""
+    midnight = datetime.datetime(2019, 12, 25, tzinfo=datetime.UTC)
+    writer = make(LOG_ROTATE="daily")
+    offset = midnight.timestamp() - 25 - datetime.datetime.now(datetime.UTC).timestamp()
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    assert found, "libfaketime is missing: ./test.sh installs it"
+    writer.preload = found[:1]
+    writer.environment = {"FAKETIME_ONLY_CMDS": "pbu-log-writer", "FAKETIME": f"{offset:+.3f}", "DONT_FAKE_MONOTONIC": "1",
+                          "FAKETIME_DONT_FAKE_MONOTONIC": "1", "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    brokers.produce(topic, 0, b"a", line(0))
+    writer.start()
+    writer.wait_until_read({0: 1})
+    wait_for(lambda: (writer.folder / "info.log.2019-12-24").exists(), "midnight", seconds=SECONDS)
+    writer.kill()
+    brokers.produce(topic, 0, b"a", line(1))
+    offset = midnight.timestamp() + 3600 - datetime.datetime.now(datetime.UTC).timestamp()
+    writer.environment["FAKETIME"] = f"{offset:+.3f}"
+    writer.start()
+    writer.wait_until_read({0: 2})
+    writer.stop()
+    assert (writer.folder / "info.log.2019-12-24").read_text() == "message 0\n"
+    assert (writer.folder / "info.log").read_text() == "message 1\n"
+
+
+def test_old_files_are_deleted(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
+    writer = make(LOG_MAX_BYTES=20, LOG_BACKUP_COUNT=2)
+    for i in range(20):
+        brokers.produce(topic, 0, b"a", line(i))
+    writer.start()
+    writer.wait_until_read({0: 20})
+    wait_for(lambda: len(writer.files("info.log")) == 3, "that old files are deleted", seconds=SECONDS)
+    writer.stop()
+    assert numbers(writer) == list(range(14, 20)) or numbers(writer)[-1] == 19
+    assert max(len(path.read_text()) for path in writer.files("info.log")) <= 22
+
+
+def test_an_entry_larger_than_a_file(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
+    writer = make(LOG_MAX_BYTES=30, LOG_FORMAT="%(message)s")
+    for i, text in enumerate(["a", "b" * 100, "c", "d" * 30, "e" * 29, "f", "g"]):
+        brokers.produce(topic, 0, b"a", line(i, message=text))
+    writer.start()
+    writer.wait_until_read({0: 7})
+    writer.stop()
+    assert [path.read_text() for path in writer.files("info.log")] == [
+        "a\n", "b" * 100 + "\n", "c\n", "d" * 30 + "\n", "e" * 29 + "\n", "f\ng\n"]
+
+
+def test_readers_are_shown_what_is_in_a_checkpoint(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
+    """Nothing that may be cut back: the lock of the file says so (files/committed.h)."""
+    writer = make()
+    brokers.produce(topic, 0, b"a", line(0))
+    writer.start()
+    writer.wait_until_read({0: 1})
+    locks = Path("/proc/locks").read_text()
+    inode = (writer.folder / "info.log").stat().st_ino
+    # OFDLCK ADVISORY WRITE -1 device:inode FROM TO
+    assert [row.split()[-2:] for row in locks.splitlines() if f":{inode} " in row and "OFDLCK" in row] == [["10", "EOF"]]
+    writer.stop()
+
+
+def test_every_thread_is_confined(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
+    """librdkafka's, too: by a filter of system calls, where it was built with one."""
+    writer = make()
+    brokers.produce(topic, 0, b"a", line(0))
+    writer.start()
+    writer.wait_until_read({0: 1})
+    tasks = [(path / "status").read_text() for path in Path(f"/proc/{writer.pid}/task").iterdir()]
+    assert len(tasks) > 3 and all("NoNewPrivs:\t1" in task for task in tasks)
+    if "#define HAVE_SECCOMP 1" in (PROGRAM.parent / "config.h").read_text():
+        assert all("Seccomp:\t2" in task for task in tasks)
+    writer.stop()
