@@ -12,6 +12,7 @@ make(int32_t id)
 		    .next = PARTITIONS_NOWHERE,
 		    .taken = PARTITIONS_NOWHERE,
 		    .committed = -1,
+		    .search = {.at = -1},
 		    .timestamp = -1,
 		    .taken_timestamp = -1};
 	return p;

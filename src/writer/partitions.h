@@ -15,8 +15,18 @@
 /* Whether it is read from where it should be. */
 enum partition_place {
 	PLACE_GOOD,
-	PLACE_AGAIN, /* to be read from `next` again */
-	PLACE_GONE,  /* what is to be read next is not in the topic */
+	PLACE_AGAIN,  /* to be read from `next` again */
+	PLACE_GONE,   /* what is to be read next is not in the topic */
+	PLACE_SOUGHT, /* what is to be read next is broken: struct partition_search goes on */
+};
+
+/* For the end of a set of messages that is broken: nobody tells how many there are in it. */
+struct partition_search {
+	int64_t bad;  /* the greatest offset that is known to be in it */
+	int64_t good; /* the smallest that is known to be behind it; -1: none */
+	int64_t at;   /* that which is tried now; -1: there is no search */
+	int64_t step; /* to the next to be tried, as long as none is known to be behind it */
+	unsigned tries;
 };
 
 struct partition {
@@ -35,7 +45,7 @@ struct partition {
 	 * that place, or of ours. */
 	bool unsure;
 	enum partition_place place;
-	unsigned retries;  /* of a set of messages whose checksum is wrong */
+	struct partition_search search;
 	int64_t committed; /* the offset that is, or is being, committed; below 0: none */
 };
 

@@ -240,18 +240,6 @@ seen_free(struct seen *s)
 	free(s);
 }
 
-void
-seen_forget(struct seen *s, int32_t partition)
-{
-	struct client *c = TAILQ_FIRST(&s->ages), *next;
-
-	for (; c != NULL; c = next) {
-		next = TAILQ_NEXT(c, age);
-		if (c->partition == partition)
-			drop_client(s, c);
-	}
-}
-
 size_t
 seen_count(const struct seen *s)
 {

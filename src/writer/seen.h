@@ -60,8 +60,7 @@ bool seen_note(struct seen *s, const struct seen_key *key);
 /* Notes all of `fresh`, of which nothing was noted, and empties that. */
 void seen_merge(struct seen *s, struct seen *fresh);
 
-/* Forgets all of a partition, or all. */
-void seen_forget(struct seen *s, int32_t partition);
+/* Forgets all. */
 void seen_clear(struct seen *s);
 
 /* How many clients are known. */

@@ -20,6 +20,9 @@
 /* Partitions of a topic at most. */
 #define WRITER_PLACES 4096
 
+/* The same for what is asked again in the next batch. */
+#define WRITER_BOUNDS_MS 2000
+
 /* What is counted, beside what metrics.h and the store have. */
 struct writer_counts {
 	uint64_t dropped, rejected, repeated, lost, broken, rebalances, commits, commit_errors,
@@ -95,6 +98,17 @@ bool writer_expects(struct writer *w, struct partition *p, const struct kafka_me
 
 /* Has the partitions that need it be read from another place. After a batch. */
 void writer_mend(struct writer *w);
+
+/* --- writer_broken.c --- */
+
+/* What was fetched from where the partition is read is broken. */
+void writer_broken(struct writer *w, struct partition *p);
+
+/* A message came while an end is searched for. False: it is not to be taken. */
+bool writer_found_good(struct partition *p, int64_t offset);
+
+/* Goes on with the search, or passes over what is broken. After a batch. */
+void writer_search(struct writer *w, struct partition *p);
 
 /* --- writer_metrics.c --- */
 

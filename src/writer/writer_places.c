@@ -9,12 +9,6 @@
 #define FROM_BEGINNING (-2)
 #define FROM_COMMITTED (-1000)
 
-/* Times that a set of messages whose checksum is wrong is fetched again: it may have been the
- * network, or the memory of the broker. */
-#define RETRIES_MAX	  3
-
-#define BOUNDS_TIMEOUT_MS 2000
-
 /* --- from where to read --- */
 
 /* The offset to read from, so that the next message that is taken is that of p->next. */
@@ -22,6 +16,8 @@ static int64_t
 start_of(struct partition *p)
 {
 	p->verifies = false;
+	if (p->search.at >= 0)
+		return p->search.at;
 	if (p->unsure)
 		return FROM_COMMITTED;
 	if (p->next < 0)
@@ -50,7 +46,7 @@ assign_all(struct writer *w)
 		    kafka_error_text(w->kafka, error));
 }
 
-/* The topic is not the one that was read: all of it is new. */
+/* The topic is not the one that was read: all of it is new, but for what was sent before. */
 static void
 begin_anew(struct writer *w, struct partition *p, int64_t first)
 {
@@ -58,7 +54,6 @@ begin_anew(struct writer *w, struct partition *p, int64_t first)
 	p->timestamp = p->taken_timestamp = -1;
 	p->committed = -1;
 	p->unsure = false;
-	seen_forget(w->store.seen, p->id);
 	w->store.changed = true;
 }
 
@@ -105,8 +100,11 @@ take_over(struct writer *w, const struct kafka_place *places, size_t count)
 {
 	int error;
 
-	if (count > WRITER_PLACES)
+	if (count > WRITER_PLACES) {
+		diag_error("of %zu partitions only %d are read: more writers are needed", count,
+		    WRITER_PLACES);
 		count = WRITER_PLACES;
+	}
 	memcpy(w->places, places, count * sizeof(*places));
 	check_cluster(w);
 	error =
@@ -122,7 +120,7 @@ take_over(struct writer *w, const struct kafka_place *places, size_t count)
 		p->assigned = true;
 		p->unsure = error != KAFKA_GOOD;
 		p->place = PLACE_GOOD;
-		p->retries = 0;
+		p->search = (struct partition_search){.at = -1};
 		if (!p->unsure)
 			compare(w, p, w->places[i].offset);
 	}
@@ -164,19 +162,6 @@ writer_rebalanced(
 
 /* --- what is wrong --- */
 
-static void
-retry(struct writer *w, struct partition *p, int64_t offset)
-{
-	if (p->retries++ < RETRIES_MAX) {
-		p->place = PLACE_AGAIN;
-		return;
-	}
-	diag_error("partition %" PRId32 ", offset %" PRId64
-		   ": the checksum of messages is wrong, however often they are fetched",
-	    p->id, offset);
-	w->counts.broken++;
-}
-
 void
 writer_trouble(struct writer *w, const struct kafka_message *m)
 {
@@ -192,7 +177,7 @@ writer_trouble(struct writer *w, const struct kafka_message *m)
 	case KAFKA_BAD_MESSAGE:
 	case KAFKA_CORRUPT:
 		if (p != NULL && p->assigned)
-			retry(w, p, m->offset);
+			writer_broken(w, p);
 		return;
 	case KAFKA_UNKNOWN_TOPIC:
 	case KAFKA_NO_TOPIC:
@@ -200,6 +185,11 @@ writer_trouble(struct writer *w, const struct kafka_message *m)
 		w->counts.topic_errors++;
 		diag_error_limited(&w->topic_limit,
 		    "there is no topic %s (any more): it is waited for", w->settings.store.topic);
+		/* Whether it is the same when it is back shows what is at its offsets. */
+		for (size_t i = 0; i < w->store.partitions.count; i++) {
+			if (w->store.partitions.of[i]->place == PLACE_GOOD)
+				w->store.partitions.of[i]->place = PLACE_AGAIN;
+		}
 		return;
 	default:
 		diag_error_limited(
@@ -212,6 +202,8 @@ writer_expects(struct writer *w, struct partition *p, const struct kafka_message
 {
 	if (!p->assigned || p->place != PLACE_GOOD)
 		return false;
+	if (p->search.at >= 0)
+		return writer_found_good(p, m->offset);
 	if (p->verifies && m->offset == p->next - 1 && m->timestamp != p->timestamp) {
 		diag_error("partition %" PRId32 ": at offset %" PRId64
 			   " is another message than the one that was read: the topic was made "
@@ -231,7 +223,7 @@ writer_expects(struct writer *w, struct partition *p, const struct kafka_message
 		w->counts.lost += (uint64_t)(m->offset - p->taken);
 	}
 	p->verifies = p->unsure = false;
-	p->retries = 0;
+	p->search.tries = 0;
 	return true;
 }
 
@@ -241,7 +233,7 @@ find_place(struct writer *w, struct partition *p)
 {
 	struct kafka_bounds bounds;
 
-	if (kafka_bounds(w->kafka, w->settings.store.topic, p->id, &bounds, BOUNDS_TIMEOUT_MS) !=
+	if (kafka_bounds(w->kafka, w->settings.store.topic, p->id, &bounds, WRITER_BOUNDS_MS) !=
 	    KAFKA_GOOD)
 		return false;
 	if (p->next > bounds.end) {
@@ -253,6 +245,8 @@ find_place(struct writer *w, struct partition *p)
 		begin_anew(w, p, bounds.first);
 		return true;
 	}
+	/* The group has nothing committed, or it is gone: ours counts. */
+	p->unsure = false;
 	if (p->next >= bounds.first)
 		return true;
 	if (p->next >= 0) {
@@ -263,7 +257,6 @@ find_place(struct writer *w, struct partition *p)
 	}
 	p->next = p->taken = bounds.first;
 	p->timestamp = p->taken_timestamp = -1;
-	p->unsure = false;
 	w->store.changed = true;
 	return true;
 }
@@ -281,6 +274,8 @@ writer_mend(struct writer *w)
 		if (!p->assigned || p->place == PLACE_GOOD ||
 		    (p->place == PLACE_GONE && !find_place(w, p)))
 			continue;
+		if (p->place == PLACE_SOUGHT)
+			writer_search(w, p);
 		p->place = PLACE_GOOD;
 		any = true;
 	}

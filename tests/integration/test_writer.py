@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ def brokers() -> Iterator[Cluster]:
 @pytest.fixture
 def cluster(brokers: Cluster, request: pytest.FixtureRequest) -> tuple[Cluster, str]:
     """The brokers, and a topic of this test's own with two partitions."""
-    topic = f"topic-{request.node.name.translate(str.maketrans('[]', '--'))[:80]}"
+    topic = "topic-" + re.sub(r"[^a-z0-9]", "-", request.node.name)
     brokers.topic(topic, 2)
     return brokers, topic
 

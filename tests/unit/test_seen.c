@@ -204,22 +204,6 @@ is_bounded(void **state)
 	seen_free(s);
 }
 
-static void
-a_partition_is_forgotten(void **state)
-{
-	struct seen *s = seen_new();
-
-	(void)state;
-	note(s, 0, "a-1", "0");
-	note(s, 1, "a-1", "0");
-	note(s, 0, "b-1", "0");
-	seen_forget(s, 0);
-	assert_int_equal(seen_count(s), 1);
-	assert_true(note(s, 0, "a-1", "0"));
-	assert_false(note(s, 1, "a-1", "0"));
-	seen_free(s);
-}
-
 int
 main(void)
 {
@@ -231,7 +215,6 @@ main(void)
 	    cmocka_unit_test(refuses_what_is_none),
 	    cmocka_unit_test(keeps_the_greatest_numbers),
 	    cmocka_unit_test(is_bounded),
-	    cmocka_unit_test(a_partition_is_forgotten),
 	};
 
 	return cmocka_run_group_tests_name("seen", tests, NULL, NULL);
