@@ -154,20 +154,18 @@ open_place(
 	return opened == WALK_OPENED ? NULL : "the log folder can't be read now";
 }
 
-/* One that is let in: it begins, or waits for what the peers say. */
-static const char *
-begin(struct feed *f, struct viewer *v, const struct newcomer *n, struct merge *merge, int *status)
+/* One that is let in: it begins, or waits for what the peers say. False: no memory. */
+static bool
+begin(struct feed *f, struct viewer *v, const struct newcomer *n, struct merge *merge)
 {
 	const struct cursor *own = newcomer_own(n, f->reading->peers);
-	const char *why = NULL;
 
 	if (own != NULL || n->along)
 		behind_fall(f, v, own != NULL ? own : &f->at, merge);
 	if (n->along)
-		why = tail_peers_admit(f, v, n->servers, status);
-	else
-		viewer_begin(v, v->behind ? &v->at : &f->at, f->reading->peer_header);
-	return why;
+		return tail_peers_admit(f, v, n->servers);
+	viewer_begin(v, v->behind ? &v->at : &f->at, f->reading->peer_header);
+	return true;
 }
 
 void
@@ -180,17 +178,15 @@ feed_admit(struct feed *f, struct newcomer *n)
 	struct viewer *v = why == NULL ? viewer_new(n->stream, &n->selection) : NULL;
 
 	if (v == NULL) {
-		if (merge != NULL)
-			merge_free(merge);
+		merge_free(merge);
 		newcomer_refuse(n, status, why != NULL ? why : "there is no memory");
 	} else {
 		TAILQ_INSERT_TAIL(&f->viewers, v, links);
 		f->count++;
 		metrics_add(&f->reading->metrics->tails, 1);
-		why = begin(f, v, n, merge, &status);
-		if (why != NULL)
-			newcomer_answer(v->stream, status, why);
-		v->over = why != NULL;
+		v->over = !begin(f, v, n, merge);
+		if (v->over)
+			newcomer_answer(v->stream, STATUS_503, "there is no memory");
 		newcomer_free(n);
 	}
 	/* A follower for nobody is closed. */

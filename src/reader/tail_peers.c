@@ -14,14 +14,9 @@
 #define TURN_MAX   (2 * MILLISECOND)
 #define TURN_STEPS 16
 
-/* Places that are remembered because their files are gone: who comes again with one is told. */
-#define GONE_MAX 32
-
 struct tail_peers {
 	const struct peers *peers;
 	struct tail_sources sources;
-	struct cursor_server gone[GONE_MAX];
-	unsigned next_gone;
 };
 
 struct tail_peers *
@@ -126,25 +121,14 @@ tell_missing(struct feed *f, struct viewer *v)
 
 /* --- the beginning --- */
 
-const char *
-tail_peers_admit(struct feed *f, struct viewer *v, const struct cursor_servers *from, int *status)
+bool
+tail_peers_admit(struct feed *f, struct viewer *v, const struct cursor_servers *from)
 {
 	const struct peers *peers = f->peers->peers;
 
-	for (unsigned i = 0; from != NULL && i < GONE_MAX; i++) {
-		const struct cursor_server *gone = &f->peers->gone[i];
-		const struct cursor *at = cursor_servers_of(from, gone->id);
-
-		if (at == NULL || gone->at.levels == 0 || !same_cursor(at, &gone->at))
-			continue;
-		*status = STATUS_410;
-		return "the file that the cursor is of is gone; begin without it";
-	}
 	v->peer = calloc(peers->count, sizeof(*v->peer));
-	if (v->peer == NULL) {
-		*status = STATUS_503;
-		return "there is no memory";
-	}
+	if (v->peer == NULL)
+		return false;
 	v->peers = peers;
 	v->form.own = &peers->at[peers->self];
 	for (size_t i = 0; from != NULL && i < peers->count; i++) {
@@ -159,7 +143,7 @@ tail_peers_admit(struct feed *f, struct viewer *v, const struct cursor_servers *
 	}
 	v->waits = VIEWER_BEGIN;
 	sources_join(&f->peers->sources, v);
-	return NULL;
+	return true;
 }
 
 static bool
@@ -277,16 +261,14 @@ count_dropped(struct feed *f, struct tail_source *s)
 	}
 }
 
-/* The place is remembered, and who stands there is ended: it comes again, and is told. */
+/* Who stands there is told, or ended: it comes again, and is told then. */
 static void
 end_gone(struct feed *f, struct tail_source *s)
 {
-	struct tail_peers *p = f->peers;
 	struct viewer *v;
 
-	p->gone[p->next_gone++ % GONE_MAX] = (struct cursor_server){s->peer->id, s->at};
 	for (v = TAILQ_FIRST(&f->viewers); v != NULL; v = TAILQ_NEXT(v, links)) {
-		if (!sources_is_sent(&p->sources, v, s) || v->over)
+		if (!sources_is_sent(&f->peers->sources, v, s) || v->over)
 			continue;
 		if (v->waits == VIEWER_BEGIN)
 			newcomer_answer(v->stream, STATUS_410,

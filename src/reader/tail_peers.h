@@ -26,9 +26,8 @@ struct peer_http_group *tail_peers_group(struct tail_peers *p);
 
 /* A new viewer follows the peers, too, from these places on (NULL: from now on). Its response
  * begins later: with VIEWER_BEGIN it waits until each of them has said where it stands, or is
- * missing. NULL, or the status and words of a refusal. */
-const char *tail_peers_admit(
-    struct feed *f, struct viewer *v, const struct cursor_servers *from, int *status);
+ * missing. False: no memory. */
+bool tail_peers_admit(struct feed *f, struct viewer *v, const struct cursor_servers *from);
 
 /* It is over. */
 void tail_peers_leave(struct feed *f, struct viewer *v);

@@ -391,7 +391,8 @@ class Handler(BaseHTTPRequestHandler):
         self.head(200, "text/event-stream")
         self.chunk(b":\n\n" if reader.faults.no_tail_id else b"id: p%x\n\n" % at)
         late: list[Entry] = []  # of a server that is missing
-        missing: dict[str, str] = {}
+        # Where there are several, it is told at the beginning, too.
+        missing: dict[str, str] | None = None if any(e.server for e in reader.entries) else {}
         while True:
             with reader.changed:
                 while at == len(reader.entries) and not reader.closing and generation == reader.generation and missing == reader.missing:
@@ -406,10 +407,10 @@ class Handler(BaseHTTPRequestHandler):
                     missing = reader.missing
                     events.append(f"event: missing\ndata: {json.dumps({'missing': reader.missing_told().get('missing', [])})}\n\n")
             fresh = late + fresh
-            late = [e for e in fresh if e.server in missing]
+            late = [e for e in fresh if e.server in (missing or {})]
             events += [
                 f"id: p{e.number + 1:x}\ndata: {json.dumps(self.told(e, p))}\n\n"
-                for e in fresh if e.server not in missing and e.level in levels and search(e)
+                for e in fresh if e.server not in (missing or {}) and e.level in levels and search(e)
             ]
             if events:
                 self.chunk("".join(events).encode())

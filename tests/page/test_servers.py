@@ -97,6 +97,21 @@ def test_one_that_comes_back_while_live(page, start_reader):
 
 
 @pytest.mark.slow
+def test_one_that_comes_back_while_the_tail_is_away(page, start_reader):
+    reader = start_reader(made_up(40, servers=SERVERS))
+    page.open(reader.url).is_live()
+    page.has_rows(20)
+    reader.lose(SERVERS[1], WHY)
+    is_missing(page, SERVERS[1])
+    reader.faults.refuse_tail = True
+    reader.break_tails()
+    page.wait(lambda: page.connection.startswith("Not live"), "away")
+    reader.find(SERVERS[1])
+    reader.faults.refuse_tail = False
+    page.wait(lambda: told(page) == "", "it is back")
+
+
+@pytest.mark.slow
 def test_what_a_query_missed_is_loaded_when_it_is_back(page, start_reader):
     reader = start_reader(made_up(40, servers=SERVERS))
     reader.lose(SERVERS[1], WHY)
