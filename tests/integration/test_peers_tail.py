@@ -7,69 +7,74 @@ import re
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 import requests
-from fake_peer import FakePeer, begin, entry
+from fake_peer import Ask, FakePeer, begin, entry
 from sse import Viewer
 
-from server import free_port, wait_for
+from server import Server, free_port, wait_for
+
+StartServer = Callable[..., Server]
 
 
 class Mesh:
     """So many servers that all read each other."""
 
-    def __init__(self, start, count, **settings):
+    def __init__(self, start: StartServer, count: int, **settings: object) -> None:
         self.ports = sorted(free_port() for _ in range(count))
         self.start, self.settings = start, settings
         self.servers = [self.start_one(i) for i in range(count)]
 
-    def start_one(self, i, **more):
+    def start_one(self, i: int, **more: object) -> Server:
         everybody = ",".join(f"http://127.0.0.1:{port}" for port in self.ports)
         return self.start(PORT=self.ports[i], READ_NAME=self.name(i), READ_PEERS=everybody, LOG_ROTATE="never", LOG_FSYNC="no",
                           **{**self.settings, **more})
 
-    def name(self, i):
+    def name(self, i: int) -> str:
         return f"127.0.0.1:{self.ports[i]}"
 
-    def again(self, i):
+    def again(self, i: int) -> Server:
         """Starts one that was stopped, over the same folder."""
         self.servers[i] = self.start_one(i, LOG_FOLDER=self.servers[i].folder)
         return self.servers[i]
 
 
-def write(server, n, level="INFO", text=""):
+def write(server: Server, n: int, level: str = "INFO", text: str = "") -> None:
     answer = server.post({"msg": f"<{n}>{text}", "levelname": level, "name": "app"})
     assert answer.status_code == 200, answer.text
 
 
-def numbers(viewer, server):
+def numbers(viewer: Viewer, server: str) -> list[int]:
     """Of the entries of a server, in the order in which they came."""
     return [int(re.search(r"<(\d+)>", e["text"])[1]) for _, e in list(viewer.entries) if e["server"] == server]
 
 
-def has(viewer, server, expected, seconds=60):
-    def is_there():
+def has(viewer: Viewer, server: str, expected: Iterable[int], seconds: float = 60) -> None:
+    expected = list(expected)
+
+    def is_there() -> bool:
         viewer.check()
         return len(numbers(viewer, server)) >= len(expected)
 
     wait_for(is_there, f"{len(expected)} of {server}", seconds)
-    assert numbers(viewer, server) == list(expected)
+    assert numbers(viewer, server) == expected
 
 
-def tails(server):
+def tails(server: Server) -> int:
     return int(re.search(r"pbu_log_reader_tails (\d+)", server.get("/metrics/reader").text)[1])
 
 
-def assert_small(server):
+def assert_small(server: Server) -> None:
     """Its reader's memory; the sanitizers take their own."""
     if os.environ.get("BUILD_DIR", "build") == "build":
         status = Path(f"/proc/{server.reader_pid}/status").read_text()
         assert int(re.search(r"VmRSS:\s+(\d+)", status)[1]) < 48 * 1024, status
 
 
-def test_each_entry_of_each_server_once(start_server):
+def test_each_entry_of_each_server_once(start_server: StartServer) -> None:
     mesh = Mesh(start_server, 3)
     viewers = [Viewer(server).start() for server in mesh.servers]
     for n in range(30):
@@ -86,7 +91,7 @@ def test_each_entry_of_each_server_once(start_server):
         wait_for(lambda server=server: tails(server) == 0, "nobody follows")
 
 
-def test_what_is_written_once_it_has_begun_is_not_missed(start_server):
+def test_what_is_written_once_it_has_begun_is_not_missed(start_server: StartServer) -> None:
     """Whatever the peer's own tail takes to begin: whoever is let in has all from then on."""
     mesh = Mesh(start_server, 2)
     here, there = mesh.servers
@@ -98,14 +103,14 @@ def test_what_is_written_once_it_has_begun_is_not_missed(start_server):
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
-def test_no_gap_and_no_double_while_all_come_and_go(start_server, seed):
+def test_no_gap_and_no_double_while_all_come_and_go(start_server: StartServer, seed: int) -> None:
     """The viewer's connection, the readers and nginx of both servers end again and again, under way; files are renamed."""
     rng = random.Random(seed)
     mesh = Mesh(start_server, 2)
     viewers = [Viewer(mesh.servers[0], "partial=1").start(), Viewer(mesh.servers[0], "q=app&partial=1").start()]
     written, ended = [0, 0], threading.Event()
 
-    def go_on(i):
+    def go_on(i: int) -> None:
         while not ended.is_set():
             with contextlib.suppress(AssertionError, requests.RequestException):
                 write(mesh.servers[i], written[i], "ERROR" if written[i] % 7 == 3 else "INFO")
@@ -137,7 +142,7 @@ def test_no_gap_and_no_double_while_all_come_and_go(start_server, seed):
         viewer.stop()
 
 
-def everything(viewer, server, count):
+def everything(viewer: Viewer, server: str, count: int) -> None:
     """Each entry once, and those of a level in order: what is read a moment later has later ones of another."""
     wait_for(lambda: len(numbers(viewer, server)) >= count, f"{count} of {server}, {len(numbers(viewer, server))} are there, {viewer.missing}", 90)
     got = numbers(viewer, server)
@@ -147,7 +152,7 @@ def everything(viewer, server, count):
         assert of_level == sorted(of_level)
 
 
-def test_one_that_is_gone_is_told_and_followed_again_by_itself(start_server):
+def test_one_that_is_gone_is_told_and_followed_again_by_itself(start_server: StartServer) -> None:
     mesh = Mesh(start_server, 2)
     here, there = mesh.servers
     viewer = Viewer(here).start()
@@ -171,7 +176,7 @@ def test_one_that_is_gone_is_told_and_followed_again_by_itself(start_server):
     viewer.stop()
 
 
-def test_one_that_is_missing_at_the_beginning(start_server):
+def test_one_that_is_missing_at_the_beginning(start_server: StartServer) -> None:
     port = free_port()
     here = start_server(READ_NAME="here", READ_PEERS=f"http://127.0.0.1:{port}", LOG_ROTATE="never")
     answer = here.get("/api/log/tail")
@@ -188,7 +193,7 @@ def test_one_that_is_missing_at_the_beginning(start_server):
     viewer.stop()
 
 
-def test_many_who_select_the_same_are_one_to_a_peer(start_server):
+def test_many_who_select_the_same_are_one_to_a_peer(start_server: StartServer) -> None:
     mesh = Mesh(start_server, 2)
     here, there = mesh.servers
     viewers = [Viewer(here, "q=app").start() for _ in range(6)] + [Viewer(here, "q=app&level=ERROR").start()]
@@ -210,7 +215,7 @@ def test_many_who_select_the_same_are_one_to_a_peer(start_server):
     wait_for(lambda: tails(there) == 0, "nobody")
 
 
-def test_a_slow_viewer_loses_nothing_and_holds_up_nobody(start_server):
+def test_a_slow_viewer_loses_nothing_and_holds_up_nobody(start_server: StartServer) -> None:
     mesh = Mesh(start_server, 2)
     here, there = mesh.servers
     slow, quick = Viewer(here).start(), Viewer(here).start()
@@ -235,7 +240,7 @@ def test_a_slow_viewer_loses_nothing_and_holds_up_nobody(start_server):
         viewer.stop()
 
 
-def test_long_entries_of_a_peer_are_whole(start_server):
+def test_long_entries_of_a_peer_are_whole(start_server: StartServer) -> None:
     mesh = Mesh(start_server, 2)
     here, there = mesh.servers
     viewers = [Viewer(here).start() for _ in range(2)]
@@ -255,7 +260,7 @@ def test_long_entries_of_a_peer_are_whole(start_server):
         viewer.stop()
 
 
-def test_a_place_whose_file_is_gone(start_server):
+def test_a_place_whose_file_is_gone(start_server: StartServer) -> None:
     mesh = Mesh(start_server, 2)
     here, there = mesh.servers
     viewer = Viewer(here, again=False).start()
@@ -267,7 +272,7 @@ def test_a_place_whose_file_is_gone(start_server):
     there.kill(signal.SIGHUP)
     wait_for(lambda: (there.folder / "info.log").exists() or there.post({"msg": "<1>", "name": "app"}).status_code != 200, "another file")
 
-    def refused():
+    def refused() -> bool:
         answer = here.get("/api/log/tail", headers={"Last-Event-ID": last}, stream=True)
         with answer:
             return answer.status_code == 410
@@ -276,7 +281,7 @@ def test_a_place_whose_file_is_gone(start_server):
     assert here.get("/api/log/tail", headers={"Last-Event-ID": "i1.1.1~00000000_nonsense"}).status_code == 400
 
 
-def test_what_a_cursor_does_not_have_begins_now(start_server):
+def test_what_a_cursor_does_not_have_begins_now(start_server: StartServer) -> None:
     """One of before there were peers; and one with a peer that is none any more."""
     mesh = Mesh(start_server, 2)
     here, there = mesh.servers
@@ -305,14 +310,14 @@ def test_what_a_cursor_does_not_have_begins_now(start_server):
 class Told:
     """What a peer does, which may be another each time; until `stopped`."""
 
-    def __init__(self, answer):
+    def __init__(self, answer: Callable[[Ask], object]) -> None:
         self.answer, self.stopped = answer, threading.Event()
 
-    def __call__(self, ask):
+    def __call__(self, ask: Ask) -> None:
         with contextlib.suppress(OSError):
             self.answer(ask)
 
-    def alive(self, ask, at=b"e77.1.0"):
+    def alive(self, ask: Ask, at: bytes = b"e77.1.0") -> None:
         """It follows, and nothing comes; until it is told to do something else."""
         while not self.stopped.wait(0.2):
             ask.send(b"P 0 0 " + at + b"\n")
@@ -323,7 +328,7 @@ class Told:
 BEGIN = begin(b"e77.1.0")
 EVIL = entry(0, 100, b"evil", "e")
 
-LIES = {
+LIES: dict[str, tuple[Callable[[Ask], object], str]] = {
     "another version": (lambda ask: ask.head(version="2 -"), "speaks another version"),
     "no reader": (lambda ask: (ask.head(version=None), ask.send(b"<html>evil")), "is no reader"),
     "another type": (lambda ask: (ask.head(kind="text/html"), ask.send(BEGIN, EVIL)), "another type"),
@@ -342,11 +347,11 @@ LIES = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_one_that_lies_is_named_and_nothing_of_it_is_passed_on(start_server, lie):
+def test_one_that_lies_is_named_and_nothing_of_it_is_passed_on(start_server: StartServer, lie: str) -> None:
     answer, why = LIES[lie]
     let_in = threading.Event()
 
-    def honest(ask):
+    def honest(ask: Ask) -> None:
         ask.head()
         ask.send(BEGIN)
         let_in.wait(30)
@@ -371,7 +376,7 @@ def test_one_that_lies_is_named_and_nothing_of_it_is_passed_on(start_server, lie
         viewer.stop()
 
 
-def test_one_that_is_silent(start_server):
+def test_one_that_is_silent(start_server: StartServer) -> None:
     told = Told(lambda ask: (ask.head(), ask.send(BEGIN), ask.until_gone()))
     with FakePeer(told) as peer:
         here = start_server(READ_NAME="here", READ_PEERS=peer.url, READ_PEERS_TIMEOUT="1")
@@ -387,11 +392,11 @@ def test_one_that_is_silent(start_server):
         wait_for(lambda: tails(here) == 0, "nobody")
 
 
-def test_one_that_floods_is_made_to_wait(start_server):
+def test_one_that_floods_is_made_to_wait(start_server: StartServer) -> None:
     """Whoever can't take it: the memory stays bounded, and who has another selection is not held up."""
     sent = [0]
 
-    def answer(ask):
+    def answer(ask: Ask) -> None:
         ask.head()
         if "level=ERROR" in ask.target:
             ask.send(BEGIN)
