@@ -151,8 +151,10 @@ is_settled(const struct viewer *v)
 {
 	for (size_t i = 0; i < v->peers->count; i++) {
 		const struct tail_source *s = v->peer[i].source;
+		bool given_up =
+		    s == NULL || (s->missing && (v->selection.partial || s->stream == NULL));
 
-		if (i != v->peers->self && s != NULL && !s->missing && (!s->known || !s->answered))
+		if (i != v->peers->self && !given_up && !(s->known && s->answered))
 			return false;
 	}
 	return true;

@@ -153,6 +153,18 @@ look_at_frame(struct tail_source *s)
 	return SOURCE_MOVED;
 }
 
+/* One that did not answer the last time is told as missing after a second, and waited for. */
+static void
+note_silence(struct tail_source *s)
+{
+	if (s->missing || peers_stream_is_there(s->stream) ||
+	    !atomic_load_explicit(&s->peer->counts->silent, memory_order_relaxed) ||
+	    clock_monotonic_ns() - s->asked < SOON)
+		return;
+	snprintf(s->why, sizeof(s->why), "does not answer");
+	s->missing = s->changed = true;
+}
+
 enum tail_source_step
 tail_source_look(struct tail_source *s, struct peer_http_group *group)
 {
@@ -165,7 +177,7 @@ tail_source_look(struct tail_source *s, struct peer_http_group *group)
 	s->let_go = false;
 	switch (peers_stream_next(s->stream)) {
 	case PEERS_FRAME: return look_at_frame(s);
-	case PEERS_MORE: break;
+	case PEERS_MORE: note_silence(s); break;
 	case PEERS_END: return end(s);
 	case PEERS_FAILED: return end_failed(s);
 	}

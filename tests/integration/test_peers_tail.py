@@ -5,6 +5,7 @@ import os
 import random
 import re
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -390,6 +391,34 @@ def test_one_that_is_silent(start_server: StartServer) -> None:
         for v in viewer, other:
             v.stop()
         wait_for(lambda: tails(here) == 0, "nobody")
+
+
+@pytest.mark.slow
+def test_one_that_did_not_answer_the_last_time_is_not_waited_for_again(start_server: StartServer) -> None:
+    told = Told(lambda ask: ask.until_gone(120))
+    with FakePeer(told) as peer:
+        here = start_server(READ_NAME="here", READ_PEERS=peer.url, READ_PEERS_TIMEOUT="15")
+        viewer = Viewer(here, "level=ERROR&partial=1").start()
+        wait_for(lambda: peer.name in (viewer.missing or {}), "it is told")
+        viewer.stop()
+        wait_for(lambda: tails(here) == 0, "nobody")
+        begun = time.monotonic()
+        viewer = Viewer(here, "level=ERROR&partial=1").start()
+        assert time.monotonic() - begun < 12
+        assert viewer.missing is None or peer.name in viewer.missing
+
+        def answer(ask: Ask) -> None:
+            ask.head()
+            ask.send(BEGIN)
+            told.alive(ask)
+
+        # And yet it is followed, whenever it answers.
+        told.answer = answer
+        for connection in list(peer.open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        wait_for(lambda: viewer.missing == {}, "it is back", 40)
+        viewer.stop()
 
 
 def test_one_that_floods_is_made_to_wait(start_server: StartServer) -> None:
