@@ -64,7 +64,10 @@
 	X(event_stats)                                                                             \
 	X(event_type)                                                                              \
 	X(get_watermark_offsets)                                                                   \
+	X(header_add)                                                                              \
 	X(header_get_last)                                                                         \
+	X(headers_destroy)                                                                         \
+	X(headers_new)                                                                             \
 	X(last_error)                                                                              \
 	X(mem_free)                                                                                \
 	X(message_destroy)                                                                         \
@@ -467,36 +470,48 @@ kafka_ask_topic(struct kafka *k, const char *name, int timeout_ms)
 	k->lib.ConfigResource_destroy(topic);
 }
 
+static rd_kafka_headers_t *
+make_headers(const struct kafka *k, const struct kafka_record *r)
+{
+	rd_kafka_headers_t *headers = k->lib.headers_new(r->header_count);
+
+	for (size_t i = 0; i < r->header_count; i++) {
+		const struct kafka_header *h = &r->headers[i];
+
+		k->lib.header_add(headers, h->name, -1, h->value, (ssize_t)h->len);
+	}
+	return headers;
+}
+
 int
 kafka_produce(struct kafka *k, const struct kafka_record *r)
 {
-	rd_kafka_vu_t value[4 + KAFKA_HEADERS_MAX];
+	/* As a whole, and not one by one (RD_KAFKA_VTYPE_HEADER): those librdkafka 2.0.2 frees
+	 * twice where the message can't be taken, say because the topic is gone. */
+	rd_kafka_headers_t *headers = make_headers(k, r);
+	rd_kafka_vu_t value[5];
 	rd_kafka_error_t *failed;
-	size_t n = 0;
 	int error;
 
-	value[n].vtype = RD_KAFKA_VTYPE_RKT;
-	value[n++].u.rkt = k->topic;
+	value[0].vtype = RD_KAFKA_VTYPE_RKT;
+	value[0].u.rkt = k->topic;
 	/* Neither copied nor freed: it is the caller's until it is delivered. */
-	value[n].vtype = RD_KAFKA_VTYPE_VALUE;
-	value[n].u.mem.ptr = (void *)(uintptr_t)r->value;
-	value[n++].u.mem.size = r->len;
-	value[n].vtype = RD_KAFKA_VTYPE_KEY;
-	value[n].u.mem.ptr = (void *)(uintptr_t)r->key;
-	value[n++].u.mem.size = r->key_len;
-	value[n].vtype = RD_KAFKA_VTYPE_OPAQUE;
-	value[n++].u.ptr = r->owner;
-	for (size_t i = 0; i < r->header_count && i < KAFKA_HEADERS_MAX; i++, n++) {
-		value[n].vtype = RD_KAFKA_VTYPE_HEADER;
-		value[n].u.header.name = r->headers[i].name;
-		value[n].u.header.val = r->headers[i].value;
-		value[n].u.header.size = (ssize_t)r->headers[i].len;
-	}
-	failed = k->lib.produceva(k->client, value, n);
+	value[1].vtype = RD_KAFKA_VTYPE_VALUE;
+	value[1].u.mem.ptr = (void *)(uintptr_t)r->value;
+	value[1].u.mem.size = r->len;
+	value[2].vtype = RD_KAFKA_VTYPE_KEY;
+	value[2].u.mem.ptr = (void *)(uintptr_t)r->key;
+	value[2].u.mem.size = r->key_len;
+	value[3].vtype = RD_KAFKA_VTYPE_OPAQUE;
+	value[3].u.ptr = r->owner;
+	value[4].vtype = RD_KAFKA_VTYPE_HEADERS;
+	value[4].u.headers = headers;
+	failed = k->lib.produceva(k->client, value, sizeof(value) / sizeof(value[0]));
 	if (failed == NULL)
 		return KAFKA_GOOD;
 	error = (int)k->lib.error_code(failed);
 	k->lib.error_destroy(failed);
+	k->lib.headers_destroy(headers); /* they are ours again */
 	return error;
 }
 

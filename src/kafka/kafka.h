@@ -141,11 +141,9 @@ struct kafka_record {
 	const char *key; /* copied, as are the headers */
 	size_t key_len;
 	const struct kafka_header *headers;
-	size_t header_count; /* KAFKA_HEADERS_MAX at most */
-	void *owner;	     /* for delivered() */
+	size_t header_count;
+	void *owner; /* for delivered() */
 };
-
-#define KAFKA_HEADERS_MAX 4
 
 /* Names the topic of all that is produced; once. False, with the reason. */
 bool kafka_open_topic(struct kafka *k, const char *name, char *error, size_t size);
