@@ -115,7 +115,7 @@ get_kafka() {
 	until flock --timeout 1 9; do :; done
 	packages_install "${kafka_fetch_needs[@]}" || fail "$packages_error"
 	say "Fetching Apache Kafka from Maven Central into $jars."
-	if kafka_fetch "$jars" run_step "fetching Kafka"; then
+	if kafka_fetch "$jars" run_step "fetching Kafka" "$build/start.log"; then
 		exec 9<&-
 		return
 	fi
@@ -210,10 +210,10 @@ make_topic() {
 	done
 	kafka_java "$run/jars" 64 "$run" org.apache.kafka.tools.TopicCommand --bootstrap-server "$brokers" --create --if-not-exists \
 		--topic "$topic" --partitions "$partitions" --replication-factor 3 --config min.insync.replicas=2
-	until run_step "making the topic" timeout 30 "${java[@]}"; do
+	until run_step "making the topic" "$run/topic.log" timeout 30 "${java[@]}"; do
 		brokers_live
 		if ((SECONDS >= end)); then
-			tail -n 5 "$build/start.log" >&2
+			tail -n 5 "$run/topic.log" >&2
 			fail "the topic $topic could not be made within $((2 * patience)) seconds"
 		fi
 		sleep 0.5

@@ -5,13 +5,13 @@
 job=
 job_name=
 
-# run_step WHAT COMMAND...: runs it, with what it says in $build/start.log, and returns its status.
+# run_step WHAT LOG COMMAND...: runs it, with what it says in that file, and returns its status.
 run_step() {
-	local status
+	local status log=$2
 	job_name=$1
-	shift
+	shift 2
 	starting=1
-	setsid -- "$@" >"$build/start.log" 2>&1 </dev/null &
+	setsid -- "$@" >"$log" 2>&1 </dev/null &
 	job=$!
 	started
 	wait "$job"
@@ -22,7 +22,7 @@ run_step() {
 
 # Runs a step of the build; says nothing unless it fails.
 build_step() {
-	run_step "the build" "$@" && return
+	run_step "the build" "$build/start.log" "$@" && return
 	tail -n 40 "$build/start.log" >&2
 	fail "the build failed; all of its output is in $build/start.log"
 }

@@ -33,7 +33,8 @@ def test_storm(capsys):
         began = time.monotonic()
         storm.run(COUNT, ONLY)
         verdict = finish(cluster, load, storm)
-        print(f"{dict(load.answers)}\n{verdict}", flush=True)
+        ends = {part.name: part.ends for part in (*cluster.servers, *cluster.all_writers) if part.ends}
+        print(f"{dict(load.answers)}\nended by themselves, and started again: {ends or 'none'}\n{verdict}", flush=True)
         assert verdict.good, f"CLUSTER_SEED={seed} CLUSTER_FAULTS={COUNT}\n{verdict}\n{storm.told(verdict)}"
         for name in FAULTS:
             kind = storm.kinds.get(name)
