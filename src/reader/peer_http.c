@@ -1,8 +1,8 @@
 #include "reader/peer_http.h"
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/diag.h"
+#include "reader/peer_buffer.h"
 #include "reader/peer_head.h"
 
 #include <curl/curl.h>
@@ -14,14 +14,11 @@
 #include <string.h>
 #include <sys/queue.h>
 
-/* What calls may take beyond PEER_HTTP_BUFFER, all together. */
-#define EXTRA_MAX ((size_t)128 * 1024 * 1024)
-
 /* Groups whose connections are kept for the next: as many as queries run at a time. */
 #define IDLE_MAX 32
 
 /* libcurl hands on so much at once, at most. */
-#define PIECE_MAX ((size_t)CURL_MAX_WRITE_SIZE)
+_Static_assert(CURL_MAX_WRITE_SIZE <= PEER_BUFFER_PIECE, "a buffer has room for a piece");
 
 struct peer_http {
 	struct curl_slist *headers; /* of every request; the token is in them */
@@ -55,10 +52,7 @@ struct peer_http_call {
 	struct peer_head head;
 	enum peer_http_state state;
 	int status;
-	struct buf bytes;
-	size_t taken;	/* of them */
-	size_t allowed; /* that may wait */
-	size_t extra;	/* of that, what counts in the sum of all */
+	struct peer_buffer buffer;
 	bool paused;
 	int64_t heard; /* when something came last, likewise, without the time between two waits */
 	char why[160];
@@ -230,17 +224,11 @@ take_body(char *bytes, size_t size, size_t n, void *context)
 	call->heard = clock_monotonic_ns();
 	if (call->state != PEER_HTTP_FLOWS)
 		return 0;
-	if (call->bytes.len - call->taken >= call->allowed) {
+	if (!peer_buffer_has_room(&call->buffer)) {
 		call->paused = true;
 		return CURL_WRITEFUNC_PAUSE;
 	}
-	if (call->taken > 0) {
-		call->bytes.len -= call->taken;
-		memmove(call->bytes.data, call->bytes.data + call->taken, call->bytes.len);
-		call->taken = 0;
-	}
-	buf_append(&call->bytes, bytes, n);
-	if (call->bytes.failed) {
+	if (!peer_buffer_put(&call->buffer, bytes, n)) {
 		fail(call, "sends more than there is memory for");
 		return 0;
 	}
@@ -331,8 +319,8 @@ excuse(struct peer_http_group *g)
 	const int64_t between = clock_monotonic_ns() - g->left;
 	struct peer_http_call *call;
 
-	LIST_FOREACH(call, &g->calls, links)
-	call->heard += between;
+	for (call = LIST_FIRST(&g->calls); call != NULL; call = LIST_NEXT(call, links))
+		call->heard += between;
 }
 
 static void
@@ -341,8 +329,7 @@ look_for_silence(struct peer_http_group *g)
 	const int64_t now = g->left = clock_monotonic_ns();
 	struct peer_http_call *call;
 
-	LIST_FOREACH(call, &g->calls, links)
-	{
+	for (call = LIST_FIRST(&g->calls); call != NULL; call = LIST_NEXT(call, links)) {
 		if (!call->added || call->paused || now - call->heard < g->http->patience)
 			continue;
 		fail(
@@ -356,10 +343,12 @@ static size_t
 sum_of(const struct peer_http_group *g)
 {
 	const struct peer_http_call *call;
-	size_t sum = 0;
+	size_t sum = 0, len;
 
-	LIST_FOREACH(call, &g->calls, links)
-	sum += call->bytes.len - call->taken + (size_t)call->state;
+	for (call = LIST_FIRST(&g->calls); call != NULL; call = LIST_NEXT(call, links)) {
+		peer_buffer_bytes(&call->buffer, &len);
+		sum += len + (size_t)call->state;
+	}
 	return sum;
 }
 
@@ -489,7 +478,7 @@ peer_http_get(struct peer_http_group *g, const struct peer_http_ask *ask)
 		return NULL;
 	LIST_INSERT_HEAD(&g->calls, call, links);
 	call->group = g;
-	call->allowed = PEER_HTTP_BUFFER;
+	peer_buffer_init(&call->buffer, &g->http->extra);
 	call->heard = g->left;
 	call->easy = curl_easy_init();
 	call->content_type = ask->content_type != NULL ? strdup(ask->content_type) : NULL;
@@ -515,8 +504,7 @@ peer_http_close(struct peer_http_call *call)
 	for (struct curl_slist *l = call->headers; l != NULL; l = l->next)
 		explicit_bzero(l->data, strlen(l->data));
 	curl_slist_free_all(call->headers);
-	atomic_fetch_sub(&call->group->http->extra, call->extra);
-	buf_free(&call->bytes);
+	peer_buffer_free(&call->buffer);
 	free(call->content_type);
 	free(call);
 }
@@ -542,15 +530,14 @@ peer_http_why(const struct peer_http_call *call)
 const char *
 peer_http_bytes(const struct peer_http_call *call, size_t *len)
 {
-	*len = call->bytes.len - call->taken;
-	return *len > 0 ? call->bytes.data + call->taken : "";
+	return peer_buffer_bytes(&call->buffer, len);
 }
 
 /* Lets the peer go on, where it was made to wait and there is room again. */
 static void
 unpause(struct peer_http_call *call)
 {
-	if (!call->paused || call->bytes.len - call->taken >= call->allowed)
+	if (!call->paused || !peer_buffer_has_room(&call->buffer))
 		return;
 	call->paused = false;
 	call->heard = clock_monotonic_ns();
@@ -562,32 +549,17 @@ unpause(struct peer_http_call *call)
 void
 peer_http_take(struct peer_http_call *call, size_t n)
 {
-	call->taken += n;
-	if (call->taken >= call->bytes.len) {
-		call->taken = 0;
-		buf_clear(&call->bytes, PEER_HTTP_BUFFER + PIECE_MAX);
-	}
+	peer_buffer_take(&call->buffer, n);
 	/* Halfway, so that it isn't stopped and started for each entry. */
-	if (call->bytes.len - call->taken <= call->allowed / 2)
+	if (peer_buffer_is_half_empty(&call->buffer))
 		unpause(call);
 }
 
 bool
 peer_http_allow(struct peer_http_call *call, size_t bytes)
 {
-	const size_t extra = bytes > PEER_HTTP_BUFFER ? bytes - PEER_HTTP_BUFFER : 0;
-	_Atomic size_t *sum = &call->group->http->extra;
-
-	if (extra > call->extra) {
-		if (atomic_fetch_add(sum, extra - call->extra) + extra - call->extra > EXTRA_MAX) {
-			atomic_fetch_sub(sum, extra - call->extra);
-			return false;
-		}
-	} else {
-		atomic_fetch_sub(sum, call->extra - extra);
-	}
-	call->extra = extra;
-	call->allowed = PEER_HTTP_BUFFER + extra;
+	if (!peer_buffer_allow(&call->buffer, bytes))
+		return false;
 	unpause(call);
 	return true;
 }

@@ -14,6 +14,8 @@
 #ifndef PBU_PEER_HTTP_H
 #define PBU_PEER_HTTP_H
 
+#include "reader/peer_buffer.h"
+
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -90,11 +92,10 @@ const char *peer_http_bytes(const struct peer_http_call *call, size_t *len);
 /* Takes the first n of them away. */
 void peer_http_take(struct peer_http_call *call, size_t n);
 
-/* Allows that many bytes to wait to be taken (PEER_HTTP_BUFFER at first; the last 16 KiB may go
+/* Allows that many bytes to wait to be taken (PEER_BUFFER_USUAL at first; the last 16 KiB may go
  * beyond it), for who needs something whole that is longer. When they are there, and not taken, the
  * peer waits; so who waits for more than it allows waits for ever. False: all calls together would
  * take more than their budget. */
 bool peer_http_allow(struct peer_http_call *call, size_t bytes);
-#define PEER_HTTP_BUFFER ((size_t)64 * 1024)
 
 #endif

@@ -228,8 +228,8 @@ let_go(struct peers_stream *s)
 	s->given = true;
 	metrics_add(&s->peer->counts->bytes, s->size);
 	peer_http_take(s->call, s->size);
-	if (s->size > PEER_HTTP_BUFFER)
-		peer_http_allow(s->call, PEER_HTTP_BUFFER);
+	if (s->size > PEER_BUFFER_USUAL)
+		peer_http_allow(s->call, PEER_BUFFER_USUAL);
 	if (s->frame.has_cursor) {
 		s->cursor = s->frame.cursor;
 		s->placed = true;
@@ -303,7 +303,7 @@ hold(struct peers_stream *s)
 			return PEERS_FRAME;
 		}
 		before = len;
-		if (s->size > PEER_HTTP_BUFFER && !peer_http_allow(s->call, s->size))
+		if (s->size > PEER_BUFFER_USUAL && !peer_http_allow(s->call, s->size))
 			return fail(s, "sends more than there is memory for");
 		/* That alone may have brought some. */
 		peer_http_bytes(s->call, &len);

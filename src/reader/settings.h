@@ -14,9 +14,9 @@ struct reader_settings {
 	unsigned levels;    /* ENABLED_LOG_LEVELS, a LEVEL_BIT each */
 	struct format_settings format;
 	struct zone_settings zone;
-	struct auth_settings write; /* AUTH_TOKEN, AUTH_TOKEN_FILE */
-	struct auth_settings read;  /* READ_TOKEN, READ_TOKEN_FILE */
-	unsigned timeout;	    /* QUERY_TIMEOUT, seconds */
+	struct auth_settings write;  /* AUTH_TOKEN, AUTH_TOKEN_FILE */
+	struct auth_settings read;   /* READ_TOKEN, READ_TOKEN_FILE */
+	unsigned timeout;	     /* QUERY_TIMEOUT, seconds */
 	struct peers_settings peers; /* READ_PEERS and what is for it */
 };
 
