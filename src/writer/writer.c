@@ -83,8 +83,11 @@ writer_wait(struct writer *w)
 	w->abandon = false;
 	n = kafka_consume(w->kafka, unwanted, 1, ROUND_MS);
 	if (n > 0) {
+		if (unwanted[0].error != KAFKA_GOOD)
+			writer_trouble(w, &unwanted[0]);
+		else
+			w->slipped = true;
 		kafka_messages_free(w->kafka, unwanted, (size_t)n);
-		w->slipped = true;
 	}
 	if (w->abandon)
 		return false;
@@ -160,18 +163,23 @@ writer_fail(struct writer *w)
 		pthread_kill(w->caller, SIGTERM);
 }
 
+void
+writer_failed(struct writer *w, int error)
+{
+	diag_error_limited(&w->failed_limit, "Kafka: %s", kafka_error_text(w->kafka, error));
+	if (error != KAFKA_FATAL)
+		return;
+	/* The client is of no use any more. */
+	diag_error("the group does not take this writer: it was not heard of for too long, or "
+		   "another has its name (KAFKA_INSTANCE=%s); a new start goes on",
+	    w->settings.instance);
+	writer_fail(w);
+}
+
 static void
 on_failure(void *context, int error)
 {
-	struct writer *w = context;
-
-	diag_error_limited(&w->failed_limit, "Kafka: %s", kafka_error_text(w->kafka, error));
-	if (error == KAFKA_FATAL) {
-		diag_error("the group does not take this writer: another may have its name "
-			   "(KAFKA_INSTANCE=%s)",
-		    w->settings.instance);
-		writer_fail(w);
-	}
+	writer_failed(context, error);
 }
 
 static void

@@ -79,6 +79,9 @@ void writer_commit(struct writer *w, bool wait);
 /* The writer can't go on, for a reason that was said. */
 void writer_fail(struct writer *w);
 
+/* Says what is wrong with the client; the writer can't go on with one that is of no use. */
+void writer_failed(struct writer *w, int error);
+
 /* --- writer_take.c --- */
 
 /* Takes a message; appends what is pending where it has to go before. False: as writer_flush(). */

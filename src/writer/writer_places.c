@@ -195,8 +195,7 @@ writer_trouble(struct writer *w, const struct kafka_message *m)
 		/* What librdkafka finds behind a wrong checksum is not told beside that. */
 		if (p != NULL && (p->search.tries > 0 || p->search.at >= 0))
 			return;
-		diag_error_limited(
-		    &w->failed_limit, "Kafka: %s", kafka_error_text(w->kafka, m->error));
+		writer_failed(w, m->error);
 	}
 }
 

@@ -85,11 +85,11 @@ def test_a_full_disk_is_waited_for(brokers: Cluster, topic: str, make: Callable[
 
 def test_it_ends_while_the_disk_is_full(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
     writer = make().start()
-    brokers.produce(topic, 0, b"a", line(0, message=LARGE), batch=b"x-1", index=b"0")
+    brokers.produce(topic, 0, b"a", line(0, message=LARGE), batch=b"x-1:0")
     writer.wait_until_read({0: 1})
     fill_disk(writer)
     for i in range(1, 10):
-        brokers.produce(topic, 0, b"a", line(i), batch=b"x-1", index=b"%d" % i)
+        brokers.produce(topic, 0, b"a", line(i), batch=b"x-1:%d" % i)
     wait_for(lambda: "can't write" in writer.stderr, "that it is told", seconds=SECONDS)
     writer.stop()
     assert numbers(writer) == [0]
@@ -156,7 +156,7 @@ def edit_checkpoint(writer: Writer, **changes: object) -> None:
 def test_a_topic_that_was_made_anew_is_read_from_its_beginning(
         brokers: Cluster, topic: str, make: Callable[..., Writer], changes: dict[str, object], told: str) -> None:
     writer = make().start()
-    brokers.produce(topic, 0, b"a", line(0), batch=b"x-1", index=b"0")
+    brokers.produce(topic, 0, b"a", line(0), batch=b"x-1:0")
     for i in (1, 2):
         brokers.produce(topic, 0, b"a", line(i))
     writer.wait_until_read({0: 3})
