@@ -185,6 +185,8 @@ on_delivered(void *context, const struct kafka_report *reports, size_t count)
 		first = i + 1;
 	}
 	leave(p, count, bytes);
+	if (good > 0)
+		publish_state_acknowledged(&p->state);
 	metrics_add(&p->metrics->kafka_acknowledged, good);
 	metrics_add(&p->metrics->kafka_bytes, good_bytes);
 }

@@ -20,6 +20,10 @@
 #define ASK	  (60 * CLOCK_NS_PER_SECOND)
 #define ASK_AGAIN (5 * CLOCK_NS_PER_SECOND)
 
+/* For how long a record that was given up speaks against the brokers: without others there is
+ * nothing else to know it by. */
+#define SILENCE (5 * CLOCK_NS_PER_SECOND)
+
 /* Statistics in a row that agree, before it is logged: a start goes through some states. */
 #define SAY 3
 
@@ -52,6 +56,9 @@ put_trouble(const struct publish_state *s, enum publish_trouble trouble, char *w
 	case PUBLISH_NO_ID:
 		snprintf(why, size, "the brokers have not let the producer begin yet");
 		break;
+	case PUBLISH_SILENT:
+		snprintf(why, size, "the brokers don't acknowledge records in time");
+		break;
 	case PUBLISH_FATAL: snprintf(why, size, "librdkafka has given up"); break;
 	}
 }
@@ -79,6 +86,16 @@ set_trouble(struct publish_state *s, enum publish_trouble trouble)
 		atomic_store(&s->times, 0);
 	if (atomic_fetch_add(&s->times, 1) + 1 == SAY || trouble == PUBLISH_FATAL)
 		say(s, trouble);
+}
+
+/* Whether the last that was heard of records is that one was given up, not long ago. */
+static bool
+is_silent(struct publish_state *s)
+{
+	int64_t given_up = atomic_load(&s->given_up);
+
+	return given_up > atomic_load(&s->acknowledged) &&
+	       clock_monotonic_ns() - given_up < SILENCE;
 }
 
 static int
@@ -153,6 +170,8 @@ publish_state_ready(struct publish_state *s, char *why, size_t size)
 {
 	enum publish_trouble trouble = (enum publish_trouble)atomic_load(&s->trouble);
 
+	if (trouble == PUBLISH_READY && is_silent(s))
+		trouble = PUBLISH_SILENT;
 	if (trouble != PUBLISH_READY)
 		put_trouble(s, trouble, why, size);
 	return trouble == PUBLISH_READY;
@@ -189,10 +208,18 @@ publish_state_asks(struct publish_state *s)
 void
 publish_state_record_failed(struct publish_state *s, int error)
 {
-	int64_t soon = clock_monotonic_ns() + ASK_AGAIN;
+	int64_t now = clock_monotonic_ns(), soon = now + ASK_AGAIN;
 
+	if (error == KAFKA_MESSAGE_TIMED_OUT)
+		atomic_store(&s->given_up, now);
 	if (error == KAFKA_TOO_LARGE && atomic_load(&s->ask) > soon)
 		atomic_store(&s->ask, soon);
+}
+
+void
+publish_state_acknowledged(struct publish_state *s)
+{
+	atomic_store(&s->acknowledged, clock_monotonic_ns());
 }
 
 void

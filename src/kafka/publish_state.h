@@ -26,17 +26,20 @@ enum publish_trouble {
 	PUBLISH_DOWN,	  /* no broker can be reached */
 	PUBLISH_NO_TOPIC, /* the brokers don't have it, or no partition of it has a leader */
 	PUBLISH_NO_ID,	  /* they have not given the producer its id */
+	PUBLISH_SILENT,	  /* they are connected, and acknowledge nothing */
 	PUBLISH_FATAL,	  /* librdkafka has given up */
 };
 
 struct publish_state {
 	const char *topic;
 	struct metrics *metrics;
-	size_t batch_size;    /* bytes of what is sent together at most (batch.size) */
-	_Atomic int trouble;  /* enum publish_trouble */
-	_Atomic int times;    /* that it was found in turn */
-	_Atomic int said;     /* what was logged last */
-	_Atomic size_t most;  /* bytes of a record that the topic takes */
+	size_t batch_size;	      /* bytes of what is sent together at most (batch.size) */
+	_Atomic int trouble;	      /* enum publish_trouble */
+	_Atomic int times;	      /* that it was found in turn */
+	_Atomic int said;	      /* what was logged last */
+	_Atomic int64_t acknowledged; /* CLOCK_MONOTONIC of the last acknowledgement, */
+	_Atomic int64_t given_up;     /* and of the last record whose time was over */
+	_Atomic size_t most;	      /* bytes of a record that the topic takes */
 	_Atomic int64_t ask;  /* CLOCK_MONOTONIC: when the brokers are asked about the topic next */
 	_Atomic int replicas; /* its min.insync.replicas; 0: not known */
 	_Atomic int unanswered; /* the error that was logged, of such a question */
@@ -50,6 +53,7 @@ void publish_state_init(
 void publish_state_read(struct publish_state *s, const char *json);
 void publish_state_failed(struct publish_state *s, int error);
 void publish_state_record_failed(struct publish_state *s, int error);
+void publish_state_acknowledged(struct publish_state *s);
 void publish_state_topic(struct publish_state *s, const char *name, const char *value);
 
 /* The settings were not told: why, in librdkafka's words. */

@@ -272,6 +272,7 @@ def test_brokers_that_hang(own_cluster: Cluster, start_server: Start) -> None:
         refused(answer, "again")
         assert seconds < PROMISED + BUSY
     print(f"answered within {max(seconds for _, seconds in answers):.1f} s")
+    assert server.get("/api/health").status_code == 503
     assert server.get("/metrics").status_code == 200
     own_cluster.signal(signal.SIGCONT)
     wait_for(lambda: server.post({"msg": "x"}, key(client, 40)).status_code == 200, "it recovers by itself", BUSY)

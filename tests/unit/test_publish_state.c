@@ -1,11 +1,34 @@
 #include "kafka/publish_state.h"
 
+#include "base/clock.h"
 #include "captured.h"
 #include "kafka/kafka.h"
 #include "unit.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* --- the clock --- */
+
+static int64_t now = CLOCK_NS_PER_SECOND;
+
+int64_t
+clock_now_ns(void)
+{
+	return now;
+}
+
+int64_t
+clock_monotonic_ns(void)
+{
+	return now;
+}
+
+int64_t
+clock_coarse_ns(void)
+{
+	return now;
+}
 
 struct fixture {
 	struct publish_state state;
@@ -95,6 +118,33 @@ tells_what_is_in_the_way(void **state)
 	is_ready(&f);
 	publish_state_failed(&f.state, KAFKA_ALL_BROKERS_DOWN);
 	is_not_ready(&f, "can be reached");
+}
+
+/* Connected, but silent: known by the records that are given up, and over with the first that is
+ * not, or after a while. */
+static void
+tells_of_brokers_that_are_silent(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	init(&f);
+	read_times(&f, 1, UP, LED, "Assigned");
+	publish_state_record_failed(&f.state, KAFKA_UNKNOWN_TOPIC);
+	is_ready(&f);
+	publish_state_record_failed(&f.state, KAFKA_MESSAGE_TIMED_OUT);
+	is_not_ready(&f, "acknowledge");
+	assert_false(publish_state_down(&f.state));
+	now++;
+	publish_state_acknowledged(&f.state);
+	is_ready(&f);
+	now++;
+	publish_state_record_failed(&f.state, KAFKA_MESSAGE_TIMED_OUT);
+	is_not_ready(&f, "acknowledge");
+	now += 4 * CLOCK_NS_PER_SECOND;
+	is_not_ready(&f, "acknowledge");
+	now += CLOCK_NS_PER_SECOND;
+	is_ready(&f);
 }
 
 /* Once, when it has been so for a while; and when it is over. */
@@ -188,6 +238,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(tells_what_is_in_the_way),
+	    cmocka_unit_test(tells_of_brokers_that_are_silent),
 	    cmocka_unit_test(logs_what_lasts),
 	    cmocka_unit_test(warns_of_a_weak_topic_once),
 	    cmocka_unit_test(says_once_that_it_is_told_nothing),
