@@ -30,6 +30,10 @@ class Cluster(Project):
         for path in "/api/health", "/api/log/health":
             wait_for(lambda: self.status(path) == 200, f"{path} answers", 2 * UP_SECONDS, 0.2)
         self.trust()
+        # What is written before both have come may be written again by the other.
+        for writer in "writer1", "writer2":
+            wait_for(lambda: "\npbu_log_writer_partitions 6\n" in self.inside(writer, "cat $METRICS_FILE", check=False)[1],
+                     f"{writer} has its share", UP_SECONDS, 0.5)
 
     def kill(self, service: str) -> None:
         self.engine.run("docker", "kill", self.id(service))
