@@ -66,7 +66,7 @@ class Load:
 
 
 def test_it_is_what_the_units_say(machine):
-    for name, memory, tasks in ("pbu-log-server", 1 << 30, 1100), ("pbu-log-reader", 512 << 20, 32):
+    for name, memory, tasks in ("pbu-log-server", 1 << 30, 1100), ("pbu-log-reader", 512 << 20, 128):
         unit = f"{name}.service"
         assert show(machine, "ActiveState", unit) == "active" and show(machine, "Type", unit) == "notify"
         assert show(machine, "StatusText", unit).startswith("version ")
