@@ -148,3 +148,27 @@ def test_killed_at_every_step(brokers: Cluster, library: Path, tmp_path: Path) -
     wrong = {case: str(job.exception())[-2000:] for case, job in jobs.items() if job.exception()}
     assert not wrong, "\n".join(f"{case}: {error}" for case, error in wrong.items())
     assert len({job.result() for job in jobs.values()} - {""}) > 1
+
+
+@pytest.mark.parametrize("mode", ["no", "everysec", "always"])
+def test_what_is_synced_before_a_checkpoint(brokers: Cluster, library: Path, tmp_path: Path, mode: str) -> None:
+    """The files, then the new checkpoint, which gets its name, then the folder; without LOG_FSYNC nothing."""
+    topic = f"sync-{mode}"
+    brokers.topic(topic, 1)
+    steps = tmp_path / "steps"
+    with Writer(tmp_path, brokers, preload=[library], environment={"STEPS_FILE": str(steps)}, KAFKA_TOPIC=topic, KAFKA_GROUP=topic,
+                LOG_FSYNC=mode, METRICS_FILE=None) as writer:
+        for i in range(3):
+            brokers.produce(topic, 0, b"a", line(i))
+            writer.wait_until_read({0: i + 1})
+        writer.stop()
+    # A probe of the folder may come between; it makes nothing.
+    told = [step for step in steps.read_text().split() if step != "ftruncate"]
+    appended = [i for i, step in enumerate(told) if step == "writev"]
+    assert len(appended) == 3
+    if mode == "no":
+        assert not {"fsync", "fdatasync"} & set(told[appended[0]:])
+        return
+    for i in appended:
+        rest = [step for step in told[i + 1:] if step in ("fdatasync", "fsync", "renameat")]
+        assert rest[:4] == ["fdatasync", "fsync", "renameat", "fsync"], told
