@@ -16,7 +16,7 @@
 
 #define NEW_NAME CHECKPOINT_NAME ".new"
 #define MODE	 0640
-#define VERSION	 "1"
+#define VERSION	 1
 
 /* Several times the most that SEEN_RANGES_OF and as many partitions make. */
 #define BYTES_MAX ((off_t)256 * 1024 * 1024)
@@ -40,7 +40,7 @@ put_text(struct buf *out, const char *name, const char *text)
 static void
 put(struct buf *out, const struct checkpoint *c, const struct seen *seen, int64_t now)
 {
-	buf_puts(out, "{\"version\":" VERSION);
+	buf_printf(out, "{\"version\":%d", VERSION);
 	put_text(out, "topic", c->topic);
 	put_text(out, "group", c->group);
 	put_text(out, "cluster", c->cluster);
@@ -243,16 +243,17 @@ parse(const char *text, size_t len, struct checkpoint *c, struct seen *seen)
 	if (decoder == NULL)
 		return what;
 	json_begin(decoder, text, len);
+	/* An object, and nothing behind it. */
 	if (json_next_record(decoder, &object, &unused, &offset) != JSON_RECORD)
 		what = "it is not whole";
 	else if (!get_number(object, "version", 0, INT64_MAX, &version))
 		what = "it has no version";
-	else if (version != atoi(VERSION))
+	else if (version != VERSION)
 		what = "it is of another version of pbu-log-writer";
 	else if (!get(object, c, seen))
 		what = "it does not hold what a checkpoint holds";
 	else if (json_next_record(decoder, &object, &unused, &offset) != JSON_END)
-		what = "it is not whole";
+		what = "there is more in it than one";
 	else
 		what = NULL;
 	json_end(decoder);

@@ -27,7 +27,7 @@ partitions_get(struct partitions *p, int32_t id)
 		return NULL;
 	if ((size_t)id < p->count)
 		return p->of[id];
-	more = realloc(p->of, ((size_t)id + 1) * sizeof(*more));
+	more = realloc(p->of, ((size_t)id + 1) * sizeof(struct partition *));
 	if (more == NULL)
 		return NULL;
 	p->of = more;

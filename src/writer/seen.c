@@ -1,5 +1,7 @@
 #include "writer/seen.h"
 
+#include "writer/indexes.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -7,15 +9,9 @@
 /* Lists by hash, a power of two. */
 #define LISTS ((size_t)16 * 1024)
 
-struct range {
-	uint32_t from, to;
-};
-
 struct batch {
 	uint64_t number;
-	uint32_t count, room;
-	struct range *range; /* sorted, with gaps between; owned. No room: see `first` */
-	struct range first;  /* the only one, as most have */
+	struct indexes indexes;
 };
 
 struct client {
@@ -36,7 +32,10 @@ TAILQ_HEAD(client_ages, client);
 struct seen {
 	struct client_ages ages; /* the least recently heard of comes first */
 	size_t count, ranges;
+	size_t used;		  /* of the clients, from the first on */
+	struct client_list spare; /* of these, those that are not known any more */
 	struct client_list lists[LISTS];
+	struct client clients[SEEN_CLIENTS];
 };
 
 struct seen *
@@ -55,19 +54,14 @@ seen_new(void)
 static bool
 decimal(const char *text, size_t len, uint64_t most, uint64_t *number)
 {
-	uint64_t n = 0;
+	char copy[24];
+	const char *at = copy;
 
-	if (len == 0)
+	if (text == NULL || len == 0 || len >= sizeof(copy))
 		return false;
-	for (size_t i = 0; i < len; i++) {
-		unsigned digit = (unsigned)(unsigned char)text[i] - '0';
-
-		if (digit > 9 || n > (most - digit) / 10)
-			return false;
-		n = n * 10 + digit;
-	}
-	*number = n;
-	return true;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	return indexes_read_number(&at, most, number) && *at == '\0';
 }
 
 /* As an Idempotency-Key has it. */
@@ -94,7 +88,7 @@ seen_parse(
 
 	if (!is_id(batch, len) ||
 	    !decimal(dash + 1, batch_len - len - 1, INT64_MAX, &key->number) ||
-	    !decimal(index, index_len, UINT32_MAX - 1, &position))
+	    !decimal(index, index_len, INDEXES_MAX, &position))
 		return false;
 	key->id = batch;
 	key->len = len;
@@ -113,101 +107,14 @@ hash_of(int32_t partition, const char *id, size_t len)
 	return hash;
 }
 
-/* --- batches: ranges of indexes --- */
-
-/* Room for one range more. Not for `first`, which moves with its batch. */
-static bool
-reserve_range(struct batch *b)
-{
-	uint32_t room = b->room == 0 ? 4 : b->room * 2;
-	struct range *more;
-
-	if (b->count < b->room)
-		return true;
-	more = realloc(b->range, room * sizeof(*more));
-	if (more == NULL)
-		return false;
-	if (b->room == 0)
-		memcpy(more, &b->first, b->count * sizeof(*more));
-	b->range = more;
-	b->room = room;
-	return true;
-}
-
-static struct range *
-ranges_of(struct batch *b)
-{
-	return b->room == 0 ? &b->first : b->range;
-}
-
-/* The first range that ends at or after the index: most often the last one, or none. */
-static uint32_t
-find_range(struct batch *b, uint32_t index)
-{
-	const struct range *r = ranges_of(b);
-	uint32_t low = 0, high = b->count;
-
-	if (high > 0 && r[high - 1].to < index)
-		return high;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (r[middle].to < index)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static bool
-has_index(struct batch *b, uint32_t index)
-{
-	uint32_t at = find_range(b, index);
-
-	return at < b->count && ranges_of(b)[at].from <= index;
-}
-
-/* Adds from .. to at place `at`, before which all ranges end below `from`: from > to is not, and
- * nothing of it is in a range. How many ranges it has more, -1: one less, or 2: no memory. */
-static int
-add_range(struct batch *b, uint32_t at, uint32_t from, uint32_t to)
-{
-	struct range *r = ranges_of(b);
-	bool joins_below = at > 0 && r[at - 1].to + 1 == from;
-	bool joins_above = at < b->count && r[at].from == to + 1;
-
-	if (joins_below && joins_above) {
-		r[at - 1].to = r[at].to;
-		memmove(r + at, r + at + 1, (b->count - at - 1) * sizeof(*r));
-		b->count--;
-		return -1;
-	}
-	if (joins_below) {
-		r[at - 1].to = to;
-		return 0;
-	}
-	if (joins_above) {
-		r[at].from = from;
-		return 0;
-	}
-	if (b->count > 0 && !reserve_range(b))
-		return 2;
-	r = ranges_of(b);
-	memmove(r + at + 1, r + at, (b->count - at) * sizeof(*r));
-	r[at] = (struct range){from, to};
-	b->count++;
-	return 1;
-}
-
 /* --- clients --- */
 
 static void
 drop_batch(struct seen *s, struct client *c, uint32_t at)
 {
-	c->ranges -= c->batch[at].count;
-	s->ranges -= c->batch[at].count;
-	free(c->batch[at].range);
+	c->ranges -= c->batch[at].indexes.count;
+	s->ranges -= c->batch[at].indexes.count;
+	indexes_free(&c->batch[at].indexes);
 	memmove(c->batch + at, c->batch + at + 1, (c->count - at - 1) * sizeof(*c->batch));
 	c->count--;
 }
@@ -221,7 +128,24 @@ drop_client(struct seen *s, struct client *c)
 	LIST_REMOVE(c, links);
 	s->count--;
 	free(c->batch);
-	free(c);
+	LIST_INSERT_HEAD(&s->spare, c, links);
+}
+
+/* Memory for a client; the least recently heard of gives its own where there are too many. */
+static struct client *
+new_client(struct seen *s)
+{
+	struct client *c;
+
+	if (s->count == SEEN_CLIENTS)
+		drop_client(s, TAILQ_FIRST(&s->ages));
+	c = LIST_FIRST(&s->spare);
+	if (c != NULL)
+		LIST_REMOVE(c, links);
+	else
+		c = &s->clients[s->used++];
+	*c = (struct client){.batch = NULL};
+	return c;
 }
 
 void
@@ -261,15 +185,13 @@ find_client(struct seen *s, int32_t partition, const char *id, size_t len, uint3
 	/* Records of a request lie side by side. */
 	if (c != NULL && c->hash == hash && is_client(c, partition, id, len))
 		return c;
-	LIST_FOREACH(c, &s->lists[hash % LISTS], links)
-	{
-		if (c->hash == hash && is_client(c, partition, id, len))
-			break;
-	}
+	c = LIST_FIRST(&s->lists[hash % LISTS]);
+	while (c != NULL && !(c->hash == hash && is_client(c, partition, id, len)))
+		c = LIST_NEXT(c, links);
 	return c;
 }
 
-/* The client, made if there is none, and heard of last now. NULL: no memory. */
+/* The client, made if there is none, and heard of last now. */
 static struct client *
 client_of(struct seen *s, int32_t partition, const char *id, size_t len)
 {
@@ -281,11 +203,7 @@ client_of(struct seen *s, int32_t partition, const char *id, size_t len)
 		TAILQ_INSERT_TAIL(&s->ages, c, age);
 		return c;
 	}
-	if (s->count >= SEEN_CLIENTS)
-		drop_client(s, TAILQ_FIRST(&s->ages));
-	c = calloc(1, sizeof(*c));
-	if (c == NULL)
-		return NULL;
+	c = new_client(s);
 	c->hash = hash;
 	c->partition = partition;
 	c->len = (uint8_t)len;
@@ -335,20 +253,21 @@ make_room(struct seen *s, struct client *c)
 {
 	while (c->ranges > SEEN_RANGES && c->count > 1)
 		drop_batch(s, c, 0);
-	while (s->ranges > SEEN_RANGES_OF && TAILQ_FIRST(&s->ages) != c)
-		drop_client(s, TAILQ_FIRST(&s->ages));
+	while (s->ranges > SEEN_RANGES_OF && s->ranges > c->ranges) {
+		struct client *oldest = TAILQ_FIRST(&s->ages);
+
+		drop_client(s, oldest != c ? oldest : TAILQ_NEXT(oldest, age));
+	}
 	if (s->ranges > SEEN_RANGES_OF)
 		drop_batch(s, c, 0);
 }
 
+/* A batch of the client may be gone after it. */
 static void
-note_range(
-    struct seen *s, struct client *c, struct batch *b, uint32_t at, uint32_t from, uint32_t to)
+note_range(struct seen *s, struct client *c, struct batch *b, uint32_t from, uint32_t to)
 {
-	int more = add_range(b, at, from, to);
+	int more = indexes_add(&b->indexes, from, to);
 
-	if (more == 2)
-		return;
 	c->ranges += (uint32_t)more;
 	s->ranges += (size_t)(long)more;
 	if (more > 0)
@@ -365,37 +284,38 @@ seen_known(struct seen *s, const struct seen_key *key)
 	while (at > 0 && c->batch[at - 1].number > key->number)
 		at--;
 	return at > 0 && c->batch[at - 1].number == key->number &&
-	       has_index(&c->batch[at - 1], key->index);
+	       indexes_have(&c->batch[at - 1].indexes, key->index);
 }
 
 bool
 seen_note(struct seen *s, const struct seen_key *key)
 {
 	struct client *c = client_of(s, key->partition, key->id, key->len);
-	struct batch *b = c == NULL ? NULL : batch_of(s, c, key->number);
+	struct batch *b = batch_of(s, c, key->number);
 
 	if (b == NULL)
 		return true;
-	if (has_index(b, key->index))
+	if (indexes_have(&b->indexes, key->index))
 		return false;
-	note_range(s, c, b, find_range(b, key->index), key->index, key->index);
+	note_range(s, c, b, key->index, key->index);
 	return true;
 }
 
 static void
-merge_client(struct seen *s, struct client *from)
+merge_client(struct seen *s, const struct client *from)
 {
 	struct client *c = client_of(s, from->partition, from->id, from->len);
 
-	for (uint32_t i = 0; c != NULL && i < from->count; i++) {
-		const struct range *r = ranges_of(&from->batch[i]);
+	for (uint32_t i = 0; i < from->count; i++) {
+		const struct indexes *indexes = &from->batch[i].indexes;
 
-		for (uint32_t j = 0; j < from->batch[i].count; j++) {
+		for (uint32_t j = 0; j < indexes->count; j++) {
+			const struct indexes_range *r = &indexes_ranges(indexes)[j];
 			/* Each time: room that is made may take it away. */
 			struct batch *b = batch_of(s, c, from->batch[i].number);
 
 			if (b != NULL)
-				note_range(s, c, b, find_range(b, r[j].from), r[j].from, r[j].to);
+				note_range(s, c, b, r->from, r->to);
 		}
 	}
 }
@@ -403,10 +323,10 @@ merge_client(struct seen *s, struct client *from)
 void
 seen_merge(struct seen *s, struct seen *fresh)
 {
-	struct client *from;
+	const struct client *from = TAILQ_FIRST(&fresh->ages);
 
-	TAILQ_FOREACH(from, &fresh->ages, age)
-	merge_client(s, from);
+	for (; from != NULL; from = TAILQ_NEXT(from, age))
+		merge_client(s, from);
 	seen_clear(fresh);
 }
 
@@ -417,20 +337,11 @@ write_client(const struct client *c, struct buf *out)
 {
 	buf_printf(out, "[%d,\"%.*s\",\"", (int)c->partition, (int)c->len, c->id);
 	for (uint32_t i = 0; i < c->count; i++) {
-		struct batch *b = &c->batch[i];
-		const struct range *r = ranges_of(b);
-
 		if (i > 0)
 			buf_putc(out, ' ');
-		buf_put_number(out, b->number);
-		for (uint32_t j = 0; j < b->count; j++) {
-			buf_putc(out, j == 0 ? ':' : ',');
-			buf_put_number(out, r[j].from);
-			if (r[j].to > r[j].from) {
-				buf_putc(out, '-');
-				buf_put_number(out, r[j].to);
-			}
-		}
+		buf_put_number(out, c->batch[i].number);
+		buf_putc(out, ':');
+		indexes_write(&c->batch[i].indexes, out);
 	}
 	buf_puts(out, "\"]");
 }
@@ -438,11 +349,10 @@ write_client(const struct client *c, struct buf *out)
 void
 seen_write(const struct seen *s, struct buf *out)
 {
-	const struct client *c;
+	const struct client *c = TAILQ_FIRST(&s->ages);
 
 	buf_putc(out, '[');
-	TAILQ_FOREACH(c, &s->ages, age)
-	{
+	for (; c != NULL; c = TAILQ_NEXT(c, age)) {
 		if (c != TAILQ_FIRST(&s->ages))
 			buf_puts(out, ",\n");
 		write_client(c, out);
@@ -450,15 +360,23 @@ seen_write(const struct seen *s, struct buf *out)
 	buf_putc(out, ']');
 }
 
-/* A decimal at *at, which is moved behind it. */
+/* The ranges behind the number and its colon, where *at is. */
 static bool
-read_number(const char **at, uint64_t most, uint64_t *number)
+read_batch(struct seen *s, struct client *c, uint64_t number, const char **at)
 {
-	size_t len = strspn(*at, "0123456789");
+	struct indexes_range range = {0, 0};
+	uint32_t least = 0;
 
-	if (!decimal(*at, len, most, number))
-		return false;
-	*at += len;
+	do {
+		struct batch *b = batch_of(s, c, number);
+
+		++*at;
+		if (!indexes_read_range(at, least, &range))
+			return false;
+		least = range.to + 1;
+		if (b != NULL && !indexes_have(&b->indexes, range.from))
+			note_range(s, c, b, range.from, range.to);
+	} while (**at == ',');
 	return true;
 }
 
@@ -471,31 +389,12 @@ seen_read(struct seen *s, int32_t partition, const char *id, size_t len, const c
 	if (!is_id(id, len))
 		return false;
 	c = client_of(s, partition, id, len);
-	if (c == NULL)
-		return true;
 	while (*at != '\0') {
-		uint64_t number, from, to, least = 0;
+		uint64_t number;
 
-		if (!read_number(&at, INT64_MAX, &number) || *at != ':')
+		if (!indexes_read_number(&at, INT64_MAX, &number) || *at != ':' ||
+		    !read_batch(s, c, number, &at))
 			return false;
-		do {
-			struct batch *b = batch_of(s, c, number);
-
-			at++;
-			if (!read_number(&at, UINT32_MAX - 1, &from))
-				return false;
-			to = from;
-			if (*at == '-') {
-				at++;
-				if (!read_number(&at, UINT32_MAX - 1, &to))
-					return false;
-			}
-			if (from < least || to < from)
-				return false;
-			least = to + 1;
-			if (b != NULL && find_range(b, (uint32_t)from) == b->count)
-				note_range(s, c, b, b->count, (uint32_t)from, (uint32_t)to);
-		} while (*at == ',');
 		if (*at == ' ' && at[1] != '\0')
 			at++;
 		else if (*at != '\0')

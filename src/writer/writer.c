@@ -159,8 +159,10 @@ on_commit(void *context, int error)
 void
 writer_fail(struct writer *w)
 {
-	if (!atomic_exchange(&w->failed, true))
-		pthread_kill(w->caller, SIGTERM);
+	if (atomic_exchange(&w->failed, true))
+		return;
+	/* It waits for that signal, as for one of the operator's. */
+	pthread_kill(w->caller, SIGTERM); // NOLINT(bugprone-bad-signal-to-kill-thread,cert-pos44-c)
 }
 
 void
