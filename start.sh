@@ -93,7 +93,11 @@ announce() {
 	fi
 	say "PBU Log Server is ready. Ctrl-C stops it."
 	say "  address  $address"
-	say "  folder   $folder"
+	if [[ ${KAFKA_BROKERS:-} ]]; then
+		say "  topic    ${KAFKA_TOPIC:-pbu-log}, at $KAFKA_BROKERS: pbu-log-writer writes the files"
+	else
+		say "  folder   $folder"
+	fi
 	say "  token    $token"
 	say "  page     http://127.0.0.1:$port/ (reading: $reading)"
 	say "  try      curl$header -H 'Content-Type: application/json' -d '{\"msg\": \"hello\", \"levelname\": \"INFO\"}' http://127.0.0.1:$port/api/log"

@@ -27,6 +27,10 @@
 /* How long a record may take before it is given up; a request is answered within a second more. */
 #define PUBLISH_TIMEOUT_MS 3500
 
+/* How long a request may wait for room while others' records are acknowledged: nginx waits for 30
+ * s. Once some are given up, nobody waits any more. */
+#define PUBLISH_WAIT_MS 20000
+
 struct publish;
 
 /*

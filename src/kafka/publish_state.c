@@ -88,16 +88,6 @@ set_trouble(struct publish_state *s, enum publish_trouble trouble)
 		say(s, trouble);
 }
 
-/* Whether the last that was heard of records is that one was given up, not long ago. */
-static bool
-is_silent(struct publish_state *s)
-{
-	int64_t given_up = atomic_load(&s->given_up);
-
-	return given_up > atomic_load(&s->acknowledged) &&
-	       clock_monotonic_ns() - given_up < SILENCE;
-}
-
 static int
 count_up(const char *brokers)
 {
@@ -160,6 +150,15 @@ publish_state_down(struct publish_state *s)
 }
 
 bool
+publish_state_silent(struct publish_state *s)
+{
+	int64_t given_up = atomic_load(&s->given_up);
+
+	return given_up > atomic_load(&s->acknowledged) &&
+	       clock_monotonic_ns() - given_up < SILENCE;
+}
+
+bool
 publish_state_fatal(struct publish_state *s)
 {
 	return atomic_load(&s->trouble) == PUBLISH_FATAL;
@@ -170,7 +169,7 @@ publish_state_ready(struct publish_state *s, char *why, size_t size)
 {
 	enum publish_trouble trouble = (enum publish_trouble)atomic_load(&s->trouble);
 
-	if (trouble == PUBLISH_READY && is_silent(s))
+	if (trouble == PUBLISH_READY && publish_state_silent(s))
 		trouble = PUBLISH_SILENT;
 	if (trouble != PUBLISH_READY)
 		put_trouble(s, trouble, why, size);

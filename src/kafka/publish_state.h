@@ -65,6 +65,10 @@ bool publish_state_asks(struct publish_state *s);
 /* Whether no broker can be reached, as far as it is known. */
 bool publish_state_down(struct publish_state *s);
 
+/* Whether brokers are connected, but the last that was heard of records is that one was given up,
+ * not long ago. */
+bool publish_state_silent(struct publish_state *s);
+
 /* Whether the client is of no use any more. */
 bool publish_state_fatal(struct publish_state *s);
 

@@ -665,7 +665,7 @@ what_waits_too_long_is_given_up(void **state)
 	assert_null(submit(f, 0));
 	assert_null(submit(f, 1));
 	assert_null(resume(f));
-	now += (PUBLISH_TIMEOUT_MS + 1) * (CLOCK_NS_PER_SECOND / 1000);
+	now += (PUBLISH_WAIT_MS + 1) * (CLOCK_NS_PER_SECOND / 1000);
 	/* Nothing may come: the main thread calls for somebody. */
 	f->woken = 0;
 	f->sink.tick(f->sink.self);
@@ -673,6 +673,25 @@ what_waits_too_long_is_given_up(void **state)
 	is_finished(resume(f), &f->ticket[1], TICKET_FAILED);
 	assert_non_null(strstr(f->ticket[1].why, "in time"));
 	/* The first is librdkafka's to give up. */
+	report(SIZE_MAX, SIZE_MAX, KAFKA_MESSAGE_TIMED_OUT);
+	is_finished(resume(f), &f->ticket[0], TICKET_FAILED);
+}
+
+/* Not longer than those whose time is over. */
+static void
+what_waits_is_given_up_with_those_before_it(void **state)
+{
+	struct fixture *f = *state;
+
+	put_many(f, 0, PUBLISH_IN_FLIGHT);
+	put_many(f, 1, 1);
+	assert_null(submit(f, 0));
+	assert_null(submit(f, 1));
+	now += 2 * CLOCK_NS_PER_SECOND;
+	assert_null(resume(f));
+	report(1, 1, KAFKA_MESSAGE_TIMED_OUT);
+	is_finished(resume(f), &f->ticket[1], TICKET_FAILED);
+	assert_non_null(strstr(f->ticket[1].why, "in time"));
 	report(SIZE_MAX, SIZE_MAX, KAFKA_MESSAGE_TIMED_OUT);
 	is_finished(resume(f), &f->ticket[0], TICKET_FAILED);
 }
@@ -749,6 +768,7 @@ main(void)
 	    publish_test(what_there_is_no_room_for_waits),
 	    publish_test(a_request_of_any_size_goes_out),
 	    publish_test(what_waits_too_long_is_given_up),
+	    publish_test(what_waits_is_given_up_with_those_before_it),
 	    publish_test(what_waits_is_given_up_with_the_brokers),
 	    publish_test(is_called_for_what_came_before),
 	    publish_test(the_last_thread_waits_for_all),
