@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+/* What the files of all may take until they are sent: some hundred thousand. */
+#define LIST_MAX ((size_t)32 * 1024 * 1024)
+
 struct files {
 	struct answering_peers p;
 	struct peers_stream *stream[PEERS_MAX]; /* NULL: this server's own, or it has ended */
@@ -56,6 +59,10 @@ append_peer(struct files *f, size_t server)
 
 			peers_merge_miss(
 			    f->p.merge, server, *why != '\0' ? why : "does not answer in time");
+			break;
+		}
+		if (f->p.a.buf.len > LIST_MAX) {
+			peers_merge_miss(f->p.merge, server, "has more files than can be listed");
 			break;
 		}
 		frame = peers_stream_frame(stream);

@@ -147,8 +147,9 @@ start_pools(struct reader_handler *h, char *error, size_t size)
 	h->asked_queries = pool_start(QUERY_THREADS, QUERIES_AT_WORK, QUERIES_WAITING, error, size);
 	if (h->asked_queries == NULL)
 		return false;
+	/* Each of those who ask may have as many under way as this one, which mostly wait. */
 	h->asked_downloads =
-	    pool_start(DOWNLOAD_THREADS, DOWNLOADS_AT_WORK, DOWNLOADS_WAITING, error, size);
+	    pool_start(QUERY_THREADS, DOWNLOADS_AT_WORK, QUERIES_WAITING, error, size);
 	return h->asked_downloads != NULL;
 }
 

@@ -102,7 +102,8 @@ def test_an_entry_is_found_after_a_roll_over_elsewhere(three: Peers) -> None:
     cursor = json.loads(entries[1])["cursor"]
     (servers[1].folder / "info.log").rename(servers[1].folder / "info.log.2026-11-24")
     write(servers[1], line(60, "new"))
-    assert texts(servers[2], "/api/log/context", cursor=cursor, before=2, after=3) == ["16", "17", "18", "19", "new"]
+    # As soon as that server has the new file.
+    wait_for(lambda: texts(servers[2], "/api/log/context", cursor=cursor, before=2, after=3) == ["16", "17", "18", "19", "new"], "both files are read")
     (servers[1].folder / "info.log.2026-11-24").unlink()
     answer = servers[2].session.get(servers[2].url + "/api/log/context", params={"cursor": cursor}, timeout=60)
     assert (answer.status_code, answer.json()["error"].split(";")[0]) == (

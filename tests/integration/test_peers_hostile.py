@@ -317,6 +317,27 @@ def test_files_of_a_liar(asking: Asking) -> None:
         assert [f["server"] for f in asking.reader.get("/api/log/files", level="INFO", partial=1).json()["files"]] == ["own.example"]
 
 
+def test_files_without_end(tmp_path: Path) -> None:
+    asking = Asking(tmp_path, QUERY_TIMEOUT=60)
+    stop = threading.Event()
+
+    def flood(ask: Ask) -> None:
+        ask.head()
+        many = b"F i - - - 1 8\ninfo.log\n" * 10_000
+        while not stop.is_set():
+            ask.send(many)
+
+    asking.script = flood
+    asking.reader.reset_peak()
+    answer = asking.query("/api/log/files")
+    assert (answer.status, answer.error) == (502, f"{asking.peer.name} has more files than can be listed")
+    answer = asking.query("/api/log/files", partial=1)
+    assert answer.json()["missing"] == [{"server": asking.peer.name, "why": "has more files than can be listed"}]
+    assert SANITIZED or asking.reader.kib("VmHWM") < 200_000
+    stop.set()
+    asking.stop()
+
+
 def test_context_of_a_liar(asking: Asking) -> None:
     cursor = next(e["cursor"] for e in asking.query().entries if e["text"].endswith("peer 4"))
 
@@ -509,7 +530,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
             until_it_waits()
             stop.set()
             connection.socket.shutdown(socket.SHUT_RDWR)
-        peak = int(next(x for x in Path(f"/proc/{reader.pid}/status").read_text().splitlines() if x.startswith("VmHWM")).split()[1])
+        peak = reader.kib("VmHWM")
         print(f"{waited} and {sent[0]} entries of 100 kB were sent, the peak is {peak} kB")
         wait_for(lambda: reader.metric("queries_running") == 0, "the query has ended")
         reader.stop()
