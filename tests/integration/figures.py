@@ -50,6 +50,7 @@ def of_clusters(rows):
     """Each kind of fault, and all of them: what was lost would have failed the run."""
     for what, times, taken, refused, slowest, *rest in rows:
         twice = f"{rest[0]:,}" if rest else "-"
+        what += f", in {rest[1] / 60:.0f} minutes" if rest else ""
         yield what, times, f"{taken:,}", f"{refused:,}", 0, twice, f"{slowest:.1f}"
 
 
