@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from brokers import Broker
+from brokers import PARTITIONS, Broker
 from cluster import Cluster
 from judge import Verdict
 from load import Load
@@ -52,6 +52,7 @@ class Storm:
                 faults = [name for name in FAULTS if not names or name in names]
                 self.random.shuffle(faults)
             self.one(faults.pop(), number)
+        self.wait_for_writers()
 
     def one(self, name: str, number: int = 0) -> None:
         taken, refused = self.load.progress(), self.load.refused
@@ -74,9 +75,19 @@ class Storm:
             kind.notes.append(self.note)
         print(f"{number:4} {name}{': ' if self.note else ''}{self.note}; {over - began:.1f} s, recovered in {recovered:.1f} s, "
               f"{sum(self.load.progress())} records", flush=True)
-        # Sometimes the next one comes while replicas still catch up.
+        # Sometimes the next one comes while replicas still catch up, or writers.
         if self.random.random() < 0.7:
             self.cluster.brokers.wait_in_sync()
+        if self.random.random() < 0.3:
+            self.wait_for_writers()
+
+    def wait_for_writers(self) -> None:
+        """Until each of them has its share of the partitions."""
+        def shared() -> bool:
+            counts = [writer.metrics().get("pbu_log_writer_partitions", 0) for writer in self.cluster.writers]
+            return min(counts) > 0 and sum(counts) == PARTITIONS
+
+        self.cluster.wait_for(shared, f"the writers share the partitions after {self.log[-1][0]} {self.note}", RECOVERED)
 
     def told(self, verdict: Verdict) -> str:
         """Of what the judge names, when it was: the first lines of each kind, with the fault before it."""
@@ -114,7 +125,7 @@ class Storm:
 
     def _leader(self) -> tuple[Broker, list[Broker]]:
         """Of some partition, and the others."""
-        leader = self.cluster.brokers.leader(self.random.randrange(12))
+        leader = self.cluster.brokers.leader(self.random.randrange(PARTITIONS))
         self.note = f"broker {leader.number}"
         return leader, [x for x in self.cluster.brokers.all if x is not leader]
 
