@@ -45,6 +45,9 @@ struct partition {
 	 * that place, or of ours. */
 	bool unsure;
 	enum partition_place place;
+	/* PLACE_GONE, on CLOCK_MONOTONIC: since when the topic has seemed to end before `next`, 0:
+	 * it has not; and when to ask again. */
+	int64_t short_since, ask_at;
 	struct partition_search search;
 	int64_t committed; /* the offset that is, or is being, committed; below 0: none */
 };

@@ -1,5 +1,6 @@
 #include "writer/writer_inside.h"
 
+#include "base/clock.h"
 #include "base/diag.h"
 
 #include <inttypes.h>
@@ -120,6 +121,7 @@ take_over(struct writer *w, const struct kafka_place *places, size_t count)
 		p->assigned = true;
 		p->unsure = error != KAFKA_GOOD;
 		p->place = PLACE_GOOD;
+		p->short_since = p->ask_at = 0;
 		p->search = (struct partition_search){.at = -1};
 		if (!p->unsure)
 			compare(w, p, w->places[i].offset);
@@ -229,16 +231,44 @@ writer_expects(struct writer *w, struct partition *p, const struct kafka_message
 	return true;
 }
 
+/* A broker that was cut off, and is back, takes itself for the leader that it was, until it hears
+ * that there is another: it knows nothing of what came meanwhile. So an end before what was read is
+ * believed when it has been there for so long. */
+#define SHORT_NS ((int64_t)30 * 1000000000)
+#define ASK_NS	 ((int64_t)1000000000)
+
+static bool
+is_short_for_long(struct partition *p, int64_t end)
+{
+	int64_t now = clock_monotonic_ns();
+
+	if (p->short_since == 0) {
+		p->short_since = now;
+		diag_warn("partition %" PRId32 " ends at offset %" PRId64
+			  ", and was read up to %" PRId64
+			  ": waiting whether its leader knows no better",
+		    p->id, end, p->next);
+	}
+	return now - p->short_since >= SHORT_NS;
+}
+
 /* Where to go on, as the place is not in the topic. False: that is not known yet. */
 static bool
 find_place(struct writer *w, struct partition *p)
 {
 	struct kafka_bounds bounds;
+	int64_t now = clock_monotonic_ns();
 
+	if (now < p->ask_at)
+		return false;
+	p->ask_at = now + ASK_NS;
 	if (kafka_bounds(w->kafka, w->settings.store.topic, p->id, &bounds, WRITER_BOUNDS_MS) !=
 	    KAFKA_GOOD)
 		return false;
 	if (p->next > bounds.end) {
+		if (!is_short_for_long(p, bounds.end))
+			return false;
+		p->short_since = 0;
 		diag_error("partition %" PRId32 " ends at offset %" PRId64
 			   ", and was read up to %" PRId64
 			   ": the topic was made anew, or has lost messages, and is read from its "
@@ -247,6 +277,7 @@ find_place(struct writer *w, struct partition *p)
 		begin_anew(w, p, bounds.first);
 		return true;
 	}
+	p->short_since = 0;
 	/* The group has nothing committed, or it is gone: ours counts. */
 	p->unsure = false;
 	if (p->next >= bounds.first)
