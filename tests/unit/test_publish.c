@@ -45,6 +45,7 @@ struct produced {
 static struct {
 	struct kafka_events events;
 	struct produced *produced; /* of the first PRODUCED_MAX */
+	void *last[2];		   /* owners of the last two */
 	size_t count, acknowledged;
 	int error;	   /* of kafka_produce(), */
 	size_t error_from; /* from so many on */
@@ -158,6 +159,8 @@ kafka_produce(struct kafka *k, const struct kafka_record *r)
 	copy(p->batch, sizeof(p->batch), r->headers[1].value, r->headers[1].len);
 	p->len = r->len;
 	p->owner = r->owner;
+	fake.last[0] = fake.last[1];
+	fake.last[1] = r->owner;
 	fake.count++;
 	return KAFKA_GOOD;
 }
@@ -635,6 +638,25 @@ what_there_is_no_room_for_waits(void **state)
 	assert_int_equal(f->metrics.kafka_waiting, 0);
 }
 
+static void
+nobody_overtakes_those_that_wait(void **state)
+{
+	struct fixture *f = *state;
+
+	put_many(f, 0, PUBLISH_IN_FLIGHT);
+	put(f, 1, LEVEL_INFO, "k", "first", 0);
+	put(f, 2, LEVEL_INFO, "k", "second", 0);
+	assert_null(submit(f, 0));
+	assert_null(submit(f, 1));
+	/* There is room by now, and nobody has come for it. */
+	acknowledge(PUBLISH_IN_FLIGHT / 2);
+	kafka_poll(NULL, 0);
+	assert_null(submit(f, 2));
+	assert_int_equal(fake.count, PUBLISH_IN_FLIGHT + 2);
+	assert_ptr_equal(fake.last[0], &f->ticket[1]);
+	assert_ptr_equal(fake.last[1], &f->ticket[2]);
+}
+
 /* One with more records than may be under way goes out in pieces. */
 static void
 a_request_of_any_size_goes_out(void **state)
@@ -766,6 +788,7 @@ main(void)
 	    publish_test(a_fatal_error_ends_it),
 	    publish_test(the_topic_is_asked_for_when_it_is_there),
 	    publish_test(what_there_is_no_room_for_waits),
+	    publish_test(nobody_overtakes_those_that_wait),
 	    publish_test(a_request_of_any_size_goes_out),
 	    publish_test(what_waits_too_long_is_given_up),
 	    publish_test(what_waits_is_given_up_with_those_before_it),
