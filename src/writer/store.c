@@ -36,15 +36,20 @@ describe(const struct logfile *f, struct checkpoint_file *c)
 	return identity_of(f->fd, "", false, &c->id, NULL);
 }
 
-/* Whether the file is in the checkpoint, so that it may be appended to. */
+/* Whether the open file is in the checkpoint, so that it may be appended to. */
 static bool
 is_known(const struct store *s, const struct logfile *f)
 {
+	struct identity id;
+
+	/* Asked each time: one that was deleted and made anew may have the inode again. */
+	if (!identity_of(f->fd, "", false, &id, NULL))
+		return false;
 	for (size_t i = 0; i < s->checkpoint.files; i++) {
 		const struct checkpoint_file *c = &s->checkpoint.file[i];
 
-		/* Open since: no other file has its inode. */
-		if (c->id.inode == f->ino && strcmp(c->name, f->name) == 0 && f->size >= c->length)
+		if (identity_equal(&c->id, &id) && strcmp(c->name, f->name) == 0 &&
+		    f->size >= c->length)
 			return true;
 	}
 	return false;

@@ -232,7 +232,7 @@ def test_mistakes_are_told() -> None:
 
 def test_systemd_is_told(cluster: tuple[Cluster, str], writer: Writer, tmp_path: Path) -> None:
     import socket
-    if "#define HAVE_SYSTEMD 1" not in (PROGRAM.parent / "config.h").read_text():
+    if "#define HAVE_LIBSYSTEMD 1" not in (PROGRAM.parent / "config.h").read_text():
         pytest.skip("built without libsystemd")
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
