@@ -490,7 +490,7 @@ stage_fuzz() {
 	fi
 	build_in build-fuzz CC=clang --enable-sanitizers=address,undefined,fuzzer-no-link CFLAGS='-g -O1' &&
 		make -s -j "$(nproc)" -C build-fuzz fuzz || return 1
-	for name in json record pyformat render entry_parse handler auth request gunzip form pyliteral cursor search; do
+	for name in json record pyformat render entry_parse handler auth request gunzip form pyliteral cursor search message; do
 		fuzz_one "$name" &
 		jobs+=($!)
 		((${#jobs[@]} < 2)) && continue

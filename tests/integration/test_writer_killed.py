@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not has_kafka(), reason="built without Kafka")
 
 HERE = Path(__file__).resolve().parent
 SEED = int(os.environ.get("PBU_SEED") or random.SystemRandom().getrandbits(32))
-KILLS = int(os.environ.get("KILLS") or 24)
+KILLS = os.environ.get("KILLS")
 
 # At a time: they wait for the brokers, mostly.
 WORKERS = 16
@@ -87,7 +87,7 @@ def judge(writer: Writer) -> None:
 def run(brokers: Cluster, library: Path, folder: Path, size: int, how: str, step: int) -> str:
     """Has the writer end at a step, or the step fail; starts it once more, and judges. What the step was; "" when there was none. Step 0:
     none is made to, and how many there are."""
-    topic = f"kill-{size}-{how}-{step}"
+    topic = f"{folder.parent.name}-{size}-{how}-{step}".replace("_", "-")
     brokers.topic(topic, 2)
     produce(brokers, topic, range(BEFORE))
     steps = folder / "steps"
@@ -131,7 +131,7 @@ def run(brokers: Cluster, library: Path, folder: Path, size: int, how: str, step
     return told[step - 1] if step <= len(told) else ""
 
 
-def test_killed_at_every_step(brokers: Cluster, library: Path, tmp_path: Path) -> None:
+def kill_at_steps(brokers: Cluster, library: Path, tmp_path: Path, kills: int) -> None:
     def folder(name: str) -> Path:
         made = tmp_path / name
         made.mkdir()
@@ -142,12 +142,21 @@ def test_killed_at_every_step(brokers: Cluster, library: Path, tmp_path: Path) -
         cases = [(size, how, step) for size, count in counts.items() for step in range(1, int(count.result()) + 1)
                  for how in ("before", "after", "half", "error")]
         assert len(cases) > 100
-        if KILLS:
-            cases = random.Random(SEED).sample(cases, min(KILLS, len(cases)))
+        if kills:
+            cases = random.Random(SEED).sample(cases, min(kills, len(cases)))
         jobs = {case: pool.submit(run, brokers, library, folder("-".join(map(str, case))), *case) for case in cases}
     wrong = {case: str(job.exception())[-2000:] for case, job in jobs.items() if job.exception()}
     assert not wrong, "\n".join(f"{case}: {error}" for case, error in wrong.items())
     assert len({job.result() for job in jobs.values()} - {""}) > 1
+
+
+def test_killed_at_some_steps(brokers: Cluster, library: Path, tmp_path: Path) -> None:
+    kill_at_steps(brokers, library, tmp_path, int(KILLS or 12))
+
+
+@pytest.mark.slow
+def test_killed_at_many_steps(brokers: Cluster, library: Path, tmp_path: Path) -> None:
+    kill_at_steps(brokers, library, tmp_path, int(KILLS or 100))
 
 
 @pytest.mark.parametrize("mode", ["no", "everysec", "always"])
