@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from writing import PROGRAM, SECONDS, Writer, line
+
 from kafka import Cluster, has_kafka
 from server import wait_for
-from writing import PROGRAM, SECONDS, Writer, line
 
 pytestmark = pytest.mark.skipif(not has_kafka(), reason="built without Kafka")
 
