@@ -76,10 +76,10 @@ writer_search(struct writer *w, struct partition *p)
 	if (s->good < 0) {
 		s->at = s->bad + s->step;
 		s->step *= 2;
-		/* It may be the last one. */
+		/* It may be the last one; but a broker that was cut off may tell an old end. */
 		if (kafka_bounds(w->kafka, w->settings.store.topic, p->id, &bounds,
 			WRITER_BOUNDS_MS) == KAFKA_GOOD &&
-		    s->at >= bounds.end)
+		    s->at >= bounds.end && bounds.end > s->bad)
 			s->good = bounds.end;
 	}
 	if (s->good < 0)
