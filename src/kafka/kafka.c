@@ -332,9 +332,12 @@ wake(rd_kafka_t *client, void *opaque)
 void
 kafka_wake_by(struct kafka *k, kafka_wake *call, void *context)
 {
+	/* Under the queue's lock: once it has returned nobody is called as before. */
+	k->lib.queue_cb_event_enable(k->queue, NULL, NULL);
 	k->wake = call;
 	k->wake_context = context;
-	k->lib.queue_cb_event_enable(k->queue, call != NULL ? wake : NULL, k);
+	if (call != NULL)
+		k->lib.queue_cb_event_enable(k->queue, wake, k);
 }
 
 /* A line of librdkafka's log. */
