@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -100,9 +101,22 @@ def same_hits(case: Case, r: random.Random, folders: Folders, s: Selection) -> N
     end = case.lines("/api/log/hits", buckets=buckets, **parameters)[-1]
     what = f"hits {parameters} {buckets}"
     assert end["complete"] is True, what
-    if s.start is None or s.end is None or s.start == s.end:
-        # What the files hold is the server's to say: all entries of times that are in order are within.
+    if s.start is None or s.end is None:
+        # What the files of all hold, by their first and last entries.
+        files = case.server.session.get(case.server.url + "/api/log/files", params={"level": parameters["level"]}, timeout=60).json()["files"]
+        times = [[datetime.fromisoformat(f[name]) for f in files if f[name]] for name in ("start", "end")]
+        if len(times[0]) > len(times[1]) or not times[0]:
+            return  # of one it is not known
+        first, last = (round(t.timestamp() * 1000) for t in (min(times[0]), max(times[1])))
+        start = first if s.start is None else s.start
+        end_ms = (last + 1 if last >= start else start) if s.end is None else s.end
+        s = replace(s, start=min(start, end_ms), end=end_ms)
+    if s.start == s.end:
+        assert end["matched"] == 0, what
         return
+    assert s.start is not None
+    assert s.end is not None
+    assert datetime.fromisoformat(end["start"]).timestamp() * 1000 == s.start, what
     width = -(-(s.end - s.start) // buckets)
     assert end["width"] == width, what
     count = -(-(s.end - s.start) // width)
