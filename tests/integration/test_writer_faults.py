@@ -316,7 +316,7 @@ def zone_of(seconds: int) -> str:
 
 def test_files_are_rolled_over_at_midnight(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
     """Without a message, too; and what comes afterwards is in the new file."""
-    writer = make(TZ=zone_of(30))
+    writer = make(TZ=zone_of(45))
     brokers.produce(topic, 0, b"a", line(0))
     writer.start()
     writer.wait_until_read({0: 1})
