@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 import requests
 from fake_peer import Ask, FakePeer, begin, entry
+from peers import needs_peers
 from sse import Viewer
 
 from server import Server, free_port, wait_for
+
+pytestmark = needs_peers
 
 StartServer = Callable[..., Server]
 

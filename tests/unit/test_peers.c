@@ -55,7 +55,7 @@ a_name_has_the_same_number_everywhere(void **state)
 
 	(void)state;
 	if (p == NULL)
-		skip();
+		return; /* built without peers */
 	/* FNV-1a. Cursors that people have kept depend on it. */
 	assert_int_equal(p->at[0].id, 0xe40c292c);
 	assert_int_equal(p->at[1].id, 0xe70c2de5);
