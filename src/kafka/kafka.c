@@ -96,7 +96,7 @@
 	X(version)
 
 struct library {
-#define MEMBER(name) __typeof__(rd_kafka_##name) *name;
+#define MEMBER(name) __typeof__(rd_kafka_##name) *(name);
 	FUNCTIONS(MEMBER)
 #undef MEMBER
 };

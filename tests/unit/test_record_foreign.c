@@ -13,8 +13,7 @@
 /* As LOG_FORMAT=json wants it. */
 static struct record_wanted all = {UINT64_MAX, RECORD_ALWAYS_TYPED, true, 0};
 static struct record_wanted line = {RECORD_ALWAYS_WANTED | RECORD_BIT(FIELD_NAME) |
-					      RECORD_BIT(FIELD_LOGGER) |
-					      RECORD_BIT(FIELD_LOGGER_NAME),
+					RECORD_BIT(FIELD_LOGGER) | RECORD_BIT(FIELD_LOGGER_NAME),
     RECORD_ALWAYS_TYPED, false, 0};
 
 /* Reads {"message": "m", <members>}, or, where they begin with a brace, what they are. */
