@@ -492,7 +492,7 @@ kafka_produce(struct kafka *k, const struct kafka_record *r)
 	/* As a whole, and not one by one (RD_KAFKA_VTYPE_HEADER): those librdkafka 2.0.2 frees
 	 * twice where the message can't be taken, say because the topic is gone. */
 	rd_kafka_headers_t *headers = make_headers(k, r);
-	rd_kafka_vu_t value[5];
+	rd_kafka_vu_t value[6];
 	rd_kafka_error_t *failed;
 	int error;
 
@@ -509,6 +509,8 @@ kafka_produce(struct kafka *k, const struct kafka_record *r)
 	value[3].u.ptr = r->owner;
 	value[4].vtype = RD_KAFKA_VTYPE_HEADERS;
 	value[4].u.headers = headers;
+	value[5].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
+	value[5].u.i64 = r->timestamp;
 	failed = k->lib.produceva(k->client, value, sizeof(value) / sizeof(value[0]));
 	if (failed == NULL)
 		return KAFKA_GOOD;

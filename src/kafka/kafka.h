@@ -142,7 +142,8 @@ struct kafka_record {
 	size_t key_len;
 	const struct kafka_header *headers;
 	size_t header_count;
-	void *owner; /* for delivered() */
+	int64_t timestamp; /* milliseconds since the epoch */
+	void *owner;	   /* for delivered() */
 };
 
 /* Names the topic of all that is produced; once. False, with the reason. */

@@ -187,7 +187,10 @@ hand_over_some(struct publish *p, struct ticket *t, size_t count)
 	char batch[BATCH_MAX];
 	struct kafka_header headers[2] = {
 	    {.name = BATCH_LEVEL_HEADER}, {.name = BATCH_HEADER, .value = batch}};
-	struct kafka_record record = {.headers = headers, .header_count = 2, .owner = t};
+	struct kafka_record record = {.headers = headers,
+	    .header_count = 2,
+	    .timestamp = e->arrival / (CLOCK_NS_PER_SECOND / 1000),
+	    .owner = t};
 	size_t begun = batch_begin(batch, t->batch.id, t->batch.len, t->batch.number), bytes = 0;
 
 	for (size_t i = 0; i < count; i++)

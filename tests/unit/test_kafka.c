@@ -105,6 +105,7 @@ produce(struct fixture *f, const char *value, size_t len)
 	    .key_len = 3,
 	    .headers = headers,
 	    .header_count = 2,
+	    .timestamp = 1795387123048,
 	    .owner = f};
 
 	return kafka_produce(f->kafka, &record);

@@ -39,6 +39,7 @@ clock_coarse_ns(void)
 struct produced {
 	char value[64], key[64], level[16], batch[128];
 	size_t len;
+	int64_t timestamp;
 	void *owner;
 };
 
@@ -157,6 +158,7 @@ kafka_produce(struct kafka *k, const struct kafka_record *r)
 	copy(p->level, sizeof(p->level), r->headers[0].value, r->headers[0].len);
 	assert_string_equal(r->headers[1].name, "batch");
 	copy(p->batch, sizeof(p->batch), r->headers[1].value, r->headers[1].len);
+	p->timestamp = r->timestamp;
 	p->len = r->len;
 	p->owner = r->owner;
 	fake.last[0] = fake.last[1];
@@ -345,6 +347,7 @@ a_record_is_a_message(void **state)
 	struct fixture *f = *state;
 
 	put(f, 0, LEVEL_WARNING, "app.db", "{\"msg\":\"x\"}", 3);
+	f->entries[0].arrival = 1795387123048945678;
 	f->ticket[0].batch = (struct ticket_batch){"client-17", 6, 17};
 	assert_null(submit(f, 0));
 	assert_int_equal(fake.count, 1);
@@ -352,6 +355,7 @@ a_record_is_a_message(void **state)
 	assert_string_equal(fake.produced[0].key, "app.db");
 	assert_string_equal(fake.produced[0].level, "WARNING");
 	assert_string_equal(fake.produced[0].batch, "client-17:3");
+	assert_true(fake.produced[0].timestamp == 1795387123048); /* when it arrived */
 	assert_null(resume(f));
 	acknowledge(1);
 	is_finished(resume(f), &f->ticket[0], TICKET_DONE);
