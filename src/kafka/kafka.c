@@ -1,6 +1,7 @@
 #include "kafka/kafka.h"
 
 #include "base/diag.h"
+#include "kafka/kafka_secrets.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -109,6 +110,7 @@ struct kafka {
 	rd_kafka_queue_t *queue;     /* where it says what there is */
 	rd_kafka_queue_t *log_queue; /* a consumer's log */
 	struct kafka_events events;
+	struct kafka_secrets secrets;
 	kafka_wake *wake;
 	void *wake_context;
 	struct diag_limit errors, warnings, notices;
@@ -236,7 +238,10 @@ kafka_new(const struct kafka_property *defaults, const struct kafka_properties *
 	}
 	if (events != NULL)
 		k->events = *events;
-	if (!load(&k->lib, mistakes)) {
+	if (!kafka_secrets_take(&k->secrets, file))
+		buf_printf(mistakes, "KAFKA_CONFIG: %s\n", diag_reason(ENOMEM));
+	if (mistakes->len != before || !load(&k->lib, mistakes)) {
+		kafka_secrets_free(&k->secrets);
 		free(k);
 		return NULL;
 	}
@@ -261,8 +266,9 @@ start(struct kafka *k, rd_kafka_type_t type, char *error, size_t size)
 
 	k->client = k->lib.new(type, k->conf, why, sizeof(why));
 	if (k->client == NULL) {
-		/* Its words may hold a value, but only such as it needs to be told: those that are
-		 * secret were good one by one. */
+		if (kafka_secrets_in(&k->secrets, why))
+			snprintf(
+			    why, sizeof(why), "what it says has a secret of KAFKA_CONFIG in it");
 		snprintf(error, size, "KAFKA_BROKERS: librdkafka can't be started: %s", why);
 		return false;
 	}
@@ -309,6 +315,7 @@ kafka_free(struct kafka *k)
 		k->lib.destroy(k->client);
 	if (k->conf != NULL)
 		k->lib.conf_destroy(k->conf);
+	kafka_secrets_free(&k->secrets);
 	free(k);
 }
 
@@ -349,6 +356,8 @@ log_line(struct kafka *k, rd_kafka_event_t *event)
 
 	if (k->lib.event_log(event, &facility, &text, &level) != 0)
 		return;
+	if (kafka_secrets_in(&k->secrets, text))
+		text = "(what it says has a secret of KAFKA_CONFIG in it)";
 	if (level <= LOG_ERR)
 		diag_error_limited(&k->errors, "librdkafka: %s: %s", facility, text);
 	else if (level == LOG_WARNING)

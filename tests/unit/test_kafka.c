@@ -205,29 +205,51 @@ says_why_it_cannot_start(void **state)
 	kafka_free(k);
 }
 
+/* What a client says that has this file, where nobody listens. */
 static void
-logs_through_diag(void **state)
+say(const char *text, struct captured *c)
 {
-	/* Where nobody listens. */
 	static const struct kafka_property own[] = {
 	    {"bootstrap.servers", "127.0.0.1:1"}, {NULL, NULL}};
+	struct kafka_properties file;
 	struct buf mistakes = BUF_INIT;
-	struct kafka *k = kafka_new(NULL, NULL, own, NULL, &mistakes);
-	struct captured c;
+	struct kafka *k;
 	char error[512];
-	const char *said;
 
-	(void)state;
+	assert_true(kafka_properties_parse(&file, text, strlen(text), "x", &mistakes));
+	k = kafka_new(NULL, &file, own, NULL, &mistakes);
+	kafka_properties_free(&file);
 	assert_non_null(k);
-	captured_begin(&c, STDERR_FILENO);
+	captured_begin(c, STDERR_FILENO);
 	if (kafka_start_producer(k, error, sizeof(error))) {
 		for (int i = 0; i < 300 && lseek(STDERR_FILENO, 0, SEEK_END) == 0; i++)
 			kafka_poll(k, 100);
 	}
 	kafka_free(k);
-	said = captured_end(&c);
-	assert_non_null(strstr(said, "error: librdkafka: FAIL: "));
-	assert_non_null(strstr(said, "127.0.0.1:1"));
+	captured_end(c);
+}
+
+static void
+logs_through_diag(void **state)
+{
+	struct captured c;
+
+	(void)state;
+	say("", &c);
+	assert_non_null(strstr(c.text, "error: librdkafka: FAIL: "));
+	assert_non_null(strstr(c.text, "127.0.0.1:1"));
+	assert_non_null(strstr(c.text, "refused"));
+}
+
+static void
+logs_no_secret(void **state)
+{
+	struct captured c;
+
+	(void)state;
+	say("ssl.key.password=refused\n", &c);
+	assert_non_null(strstr(c.text, "error: librdkafka: FAIL: (what it says has a secret"));
+	assert_null(strstr(c.text, "refused"));
 }
 
 int
@@ -240,6 +262,7 @@ main(void)
 	    cmocka_unit_test(names_every_mistake_and_no_value),
 	    cmocka_unit_test(says_why_it_cannot_start),
 	    cmocka_unit_test(logs_through_diag),
+	    cmocka_unit_test(logs_no_secret),
 	};
 
 	return cmocka_run_group_tests_name("kafka", tests, NULL, NULL);
