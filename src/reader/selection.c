@@ -320,7 +320,9 @@ take_moment(struct parsing *p, const char *value, int64_t *ms)
 		return moment_parse(value, &p->selection->zone, p->now, ms);
 	errno = 0;
 	*ms = strtoll(value + 1, &end, 10);
-	return end > value + 1 && *end == '\0' && errno == 0;
+	/* Differences of such times are far from the ends of an int64_t. */
+	return end > value + 1 && *end == '\0' && errno == 0 && *ms > INT64_MIN / 4 &&
+	       *ms < INT64_MAX / 4;
 }
 
 /* What can only be understood when all parameters are known. */

@@ -103,6 +103,8 @@ test_what_is_refused(void **state)
 	    {"start=@", "start: "},
 	    {"start=@1x", "start: "},
 	    {"end=@99999999999999999999", "end: "},
+	    {"end=@9223372036854775807", "end: "},
+	    {"start=@-9223372036854775807", "start: "},
 	    {"cursor=e1f.2.3~", "cursor: "},
 	    {"cursor=e1f.2.3~0000002a_", "cursor: "},
 	    {"level=CRITICAL", "level: "},
