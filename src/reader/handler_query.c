@@ -155,8 +155,6 @@ handler_query_stream(void *thread, struct app_job *app, struct stream *stream)
 	job->selection.search = NULL;
 	job->selection.cursors = NULL;
 	job->selection.q = NULL;
-	job->selection.cursors = NULL;
-	job->selection.q = NULL;
 	tail_add(t->handler->tail, &selection, job->last_event_id, stream);
 }
 

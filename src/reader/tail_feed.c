@@ -164,7 +164,8 @@ begin(struct feed *f, struct viewer *v, const struct newcomer *n, struct merge *
 		behind_fall(f, v, own != NULL ? own : &f->at, merge);
 	if (n->along)
 		return tail_peers_admit(f, v, n->servers);
-	viewer_begin(v, v->behind ? &v->at : &f->at, f->reading->peer_header);
+	viewer_begin(
+	    v, v->behind ? &v->at : &f->at, v->form.framed ? f->reading->peer_header : NULL);
 	return true;
 }
 

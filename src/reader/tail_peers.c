@@ -169,7 +169,7 @@ begin(struct feed *f, struct viewer *v)
 	if (first == NULL || v->selection.partial) {
 		v->waits = VIEWER_READY;
 		v->anew = true;
-		viewer_begin(v, own_place(f, v), f->reading->peer_header);
+		viewer_begin(v, own_place(f, v), NULL);
 	} else {
 		for (size_t i = 0; i < v->peers->count; i++) {
 			if (strcmp(v->peers->at[i].name, first) == 0)
