@@ -280,11 +280,22 @@ answering_peers_append_worth(struct answering_peers *p)
 
 /* --- answers without a last line --- */
 
-/* False: it is not complete. */
+static size_t
+count_missing(const struct answering_peers *p)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < p->peers->count; i++)
+		missing += peers_merge_missing(p->merge, i) != NULL;
+	return missing;
+}
+
+/* False: it is not complete, beyond those who were missing before it began. */
 static bool
 send_whole(struct answering_peers *p, const struct answering_whole *w)
 {
 	enum peers_merge_result result = PEERS_MERGE_MORE;
+	const size_t missing = count_missing(p);
 	struct answering *a = &p->a;
 	struct peers_entry e;
 
@@ -292,6 +303,9 @@ send_whole(struct answering_peers *p, const struct answering_whole *w)
 	while (a->matched < w->limit) {
 		result = peers_merge_next(p->merge, &e);
 		peers_merge_progress(p->merge, &a->scanned, &a->of);
+		/* The head does not tell of that one, and there is no last line. */
+		if (count_missing(p) > missing)
+			return false;
 		if (result == PEERS_MERGE_END)
 			break;
 		if (result == PEERS_MERGE_ENTRY) {

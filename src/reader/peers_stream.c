@@ -25,7 +25,7 @@ struct peers_stream {
 	bool is_there, begun, ended, failed;
 	bool was_silent;
 	int64_t asked_at; /* nanoseconds of CLOCK_MONOTONIC */
-	bool given;	  /* something was, since it was asked last */
+	bool given;	  /* an entry was, since it was asked last */
 	bool held;	  /* there is a frame that was not let go */
 	struct peer_frame frame;
 	size_t line, size; /* of it, its line and in all */
@@ -52,6 +52,14 @@ ask(struct peers_stream *s)
 	return s->call != NULL;
 }
 
+/* A level comes in its own order, and none of its entries is bound by others'. */
+static void
+unbind(struct peers_stream *s)
+{
+	for (int level = 0; level < LEVEL_COUNT; level++)
+		s->order[level].bound = s->asked.forward ? INT64_MIN : INT64_MAX;
+}
+
 struct peers_stream *
 peers_stream_new(
     struct peer_http_group *g, const struct peer *peer, const struct peers_asked *asked)
@@ -69,8 +77,7 @@ peers_stream_new(
 	s->asked_at = clock_monotonic_ns();
 	s->placed = asked->has_cursor;
 	s->cursor = asked->cursor;
-	for (int level = 0; level < LEVEL_COUNT; level++)
-		s->order[level].bound = asked->forward ? INT64_MIN : INT64_MAX;
+	unbind(s);
 	if ((asked->q != NULL && s->q == NULL) || !ask(s)) {
 		peers_stream_free(s);
 		return NULL;
@@ -225,7 +232,7 @@ let_go(struct peers_stream *s)
 	if (!s->held)
 		return;
 	s->held = false;
-	s->given = true;
+	s->given = s->given || s->frame.kind == PEER_FRAME_ENTRY;
 	metrics_add(&s->peer->counts->bytes, s->size);
 	peer_http_take(s->call, s->size);
 	if (s->size > PEER_BUFFER_USUAL)
@@ -241,10 +248,12 @@ let_go(struct peers_stream *s)
 	}
 }
 
-/* A download goes on where it stood. */
+/* A download goes on where it stood. What was written meanwhile, to a level that had come to its
+ * end, may be of any time. */
 static enum peers_step
 ask_again(struct peers_stream *s)
 {
+	unbind(s);
 	if (s->asked.limit != UINT64_MAX)
 		s->asked.limit -= s->entries;
 	s->entries = 0;
@@ -303,7 +312,8 @@ hold(struct peers_stream *s)
 			return PEERS_FRAME;
 		}
 		before = len;
-		if (s->size > PEER_BUFFER_USUAL && !peer_http_allow(s->call, s->size))
+		/* Also where it is short: the peer may wait with less than that, and goes on. */
+		if (!peer_http_allow(s->call, s->size))
 			return fail(s, "sends more than there is memory for");
 		/* That alone may have brought some. */
 		peer_http_bytes(s->call, &len);
