@@ -588,7 +588,9 @@ on_commit(rd_kafka_t *client, rd_kafka_resp_err_t error, rd_kafka_topic_partitio
 	struct kafka *k = opaque;
 
 	(void)client;
-	(void)list;
+	/* Where some of the partitions are, the whole is no error. */
+	for (int i = 0; error == RD_KAFKA_RESP_ERR_NO_ERROR && list != NULL && i < list->cnt; i++)
+		error = list->elems[i].err;
 	if (k->events.committed != NULL)
 		k->events.committed(k->events.context, (int)error);
 }

@@ -114,6 +114,21 @@ writer_flush(struct writer *w)
 
 /* --- committing --- */
 
+static void
+on_commit(void *context, int error)
+{
+	struct writer *w = context;
+
+	w->committing = false;
+	if (error == KAFKA_GOOD || error == KAFKA_NO_OFFSET)
+		return;
+	w->counts.commit_errors++;
+	diag_warn_limited(&w->commit_limit, "offsets can't be committed, and will be again: %s",
+	    kafka_error_text(w->kafka, error));
+	for (size_t i = 0; i < w->store.partitions.count; i++)
+		w->store.partitions.of[i]->committed = -1;
+}
+
 void
 writer_commit(struct writer *w, bool wait)
 {
@@ -134,24 +149,8 @@ writer_commit(struct writer *w, bool wait)
 	w->counts.commits++;
 	w->committing = !wait;
 	error = kafka_commit(w->kafka, w->settings.store.topic, w->places, count, wait);
-	/* The others are told to on_commit(). */
-	if (error != KAFKA_GOOD && !wait)
-		w->committing = false;
-}
-
-static void
-on_commit(void *context, int error)
-{
-	struct writer *w = context;
-
-	w->committing = false;
-	if (error == KAFKA_GOOD || error == KAFKA_NO_OFFSET)
-		return;
-	w->counts.commit_errors++;
-	diag_warn_limited(&w->commit_limit, "offsets can't be committed, and will be again: %s",
-	    kafka_error_text(w->kafka, error));
-	for (size_t i = 0; i < w->store.partitions.count; i++)
-		w->store.partitions.of[i]->committed = -1;
+	if (error != KAFKA_GOOD)
+		on_commit(w, error);
 }
 
 /* --- the thread --- */

@@ -120,6 +120,8 @@ take_over(struct writer *w, const struct kafka_place *places, size_t count)
 			continue;
 		p->assigned = true;
 		p->unsure = error != KAFKA_GOOD;
+		/* Whether the last commit before it was given away got there is not known. */
+		p->committed = p->unsure ? -1 : w->places[i].offset;
 		p->place = PLACE_GOOD;
 		p->short_since = p->ask_at = 0;
 		p->search = (struct partition_search){.at = -1};
@@ -252,18 +254,20 @@ is_short_for_long(struct partition *p, int64_t end)
 	return now - p->short_since >= SHORT_NS;
 }
 
-/* Where to go on, as the place is not in the topic. False: that is not known yet. */
+/* Where to go on, as the place is not in the topic. False: that is not known yet. *silent: brokers
+ * have not answered such a question, and are not asked again now. */
 static bool
-find_place(struct writer *w, struct partition *p)
+find_place(struct writer *w, struct partition *p, bool *silent)
 {
 	struct kafka_bounds bounds;
 	int64_t now = clock_monotonic_ns();
 
-	if (now < p->ask_at)
+	if (*silent || now < p->ask_at)
 		return false;
 	p->ask_at = now + ASK_NS;
-	if (kafka_bounds(w->kafka, w->settings.store.topic, p->id, &bounds, WRITER_BOUNDS_MS) !=
-	    KAFKA_GOOD)
+	*silent = kafka_bounds(w->kafka, w->settings.store.topic, p->id, &bounds,
+		      WRITER_BOUNDS_MS) != KAFKA_GOOD;
+	if (*silent)
 		return false;
 	if (p->next > bounds.end) {
 		if (!is_short_for_long(p, bounds.end))
@@ -280,6 +284,9 @@ find_place(struct writer *w, struct partition *p)
 	p->short_since = 0;
 	/* The group has nothing committed, or it is gone: ours counts. */
 	p->unsure = false;
+	/* All that was read is deleted, and the message before can't be read once more. */
+	if (p->next == bounds.first)
+		p->timestamp = p->taken_timestamp = -1;
 	if (p->next >= bounds.first)
 		return true;
 	if (p->next >= 0) {
@@ -298,14 +305,14 @@ void
 writer_mend(struct writer *w)
 {
 	const struct partitions *all = &w->store.partitions;
-	bool any = w->slipped;
+	bool any = w->slipped, silent = false;
 
 	w->slipped = false;
 	for (size_t i = 0; i < all->count; i++) {
 		struct partition *p = all->of[i];
 
 		if (!p->assigned || p->place == PLACE_GOOD ||
-		    (p->place == PLACE_GONE && !find_place(w, p)))
+		    (p->place == PLACE_GONE && !find_place(w, p, &silent)))
 			continue;
 		if (p->place == PLACE_SOUGHT)
 			writer_search(w, p);
