@@ -151,22 +151,34 @@ get_number(struct value object, const char *name, int64_t least, int64_t most, i
 	return errno == 0 && *number >= least && *number <= most;
 }
 
+/* Some file systems (of networks, of layers) use all bits of it. */
+static bool
+get_inode(struct value object, uint64_t *inode)
+{
+	struct value v = json_member(object, "inode", 5);
+
+	if (!value_is_integer(v) || *v.text == '-')
+		return false;
+	errno = 0;
+	*inode = strtoull(v.text, NULL, 10);
+	return errno == 0;
+}
+
 static bool
 get_file(struct value v, struct checkpoint *c)
 {
 	struct checkpoint_file *f = &c->file[c->files];
 	char name[CHECKPOINT_TEXT_SIZE];
-	int64_t inode, length;
+	int64_t length;
 
 	/* Nothing leads out of the folder. */
 	if (v.type != VALUE_OBJECT || c->files == CHECKPOINT_FILES || !get_text(v, "name", name) ||
 	    strlen(name) >= sizeof(f->name) || *name == '\0' || strchr(name, '/') != NULL ||
-	    !get_number(v, "inode", 0, INT64_MAX, &inode) ||
+	    !get_inode(v, &f->id.inode) ||
 	    !get_number(v, "born", INT64_MIN, INT64_MAX, &f->id.born) ||
 	    !get_number(v, "length", 0, INT64_MAX, &length))
 		return false;
 	memcpy(f->name, name, strlen(name) + 1);
-	f->id.inode = (uint64_t)inode;
 	f->length = (uint64_t)length;
 	f->mid_line = json_member(v, "mid_line", 8).type == VALUE_TRUE;
 	c->files++;

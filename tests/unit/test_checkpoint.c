@@ -29,7 +29,7 @@ is_read_as_it_was_written(void **state)
 	    .group = "group",
 	    .cluster = "id",
 	    .files = 2,
-	    .file = {{"info.log", {UINT64_C(12345678901), 99}, 0, false},
+	    .file = {{"info.log", {UINT64_MAX - 1, 99}, 0, false},
 		{"rejected.log", {1, 0}, 1 << 30, true}},
 	    .place = places,
 	    .places = 2};
@@ -114,6 +114,7 @@ what_is_not_whole_is_refused(void **state)
 	    HEAD FILES PLACES "\"seen\":[[-1,\"a\",\"1:0\"]]}",
 	    HEAD FILES PLACES "\"seen\":[[0,\"a\",\"1\"]]}",
 	    HEAD "\"files\":[{\"name\":\"../x\",\"inode\":1,\"born\":0,\"length\":1}]," PLACES SEEN,
+	    HEAD "\"files\":[{\"name\":\"x\",\"inode\":-1,\"born\":0,\"length\":1}]," PLACES SEEN,
 	    HEAD "\"files\":[{\"name\":\"x\",\"inode\":1,\"born\":0,\"length\":-1}]," PLACES SEEN,
 	    HEAD "\"files\":[{\"name\":\"x\",\"inode\":1,\"born\":0,\"length\":9223372036854775808}"
 		 "]," PLACES SEEN,
