@@ -271,9 +271,13 @@ get_ready(struct store *s, const struct entries *entries, const struct buf *reje
 	bool known = true;
 
 	for (enum level i = 0; i < LEVEL_COUNT; i++) {
-		if (entries->level[i].len == 0)
+		const struct buf *bytes = &entries->level[i];
+
+		if (bytes->len == 0)
 			continue;
-		if (!logs_ready(&s->logs, i))
+		/* They did fit; others may have appended to it meanwhile. */
+		if (!logs_ready(&s->logs, i) ||
+		    (store_room(s, i) < bytes->len && !store_make_room(s, i, bytes->len)))
 			return false;
 		known = known && is_known(s, &s->logs.level[i].file);
 	}
@@ -345,14 +349,10 @@ are_known(const struct store *s)
 	return true;
 }
 
-void
-store_round(struct store *s, bool reopen)
+/* For when all is in the checkpoint: what is not keeps its name. */
+static void
+check_files(struct store *s, bool reopen)
 {
-	struct logs_chores chores;
-
-	/* What is not in the checkpoint keeps its name: the next round comes soon. */
-	if (!store_checkpoint(s))
-		return;
 	note_sync(s);
 	logs_take_time(&s->logs, clock_now_ns() / CLOCK_NS_PER_SECOND);
 	logs_check(&s->logs, reopen ? ~0U : 0);
@@ -360,6 +360,16 @@ store_round(struct store *s, bool reopen)
 	note_sync(s);
 	if (!are_known(s))
 		write_checkpoint(s);
+}
+
+void
+store_round(struct store *s, bool reopen)
+{
+	struct logs_chores chores;
+
+	if (store_checkpoint(s))
+		check_files(s, reopen);
+	/* It may be for want of room that there is none: old files are deleted all the same. */
 	logs_take_chores(&s->logs, &chores);
 	if (logs_do_chores(&s->logs, &chores))
 		logs_end_chores(&s->logs, &chores);

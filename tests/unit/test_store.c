@@ -136,6 +136,45 @@ a_roll_over_is_between_two_checkpoints(void **state)
 	assert_int_equal(tmpdir_count(f->dir, "info.log."), 1);
 }
 
+/* Also where others have appended what there was room for: the writer has made its own fit. */
+static void
+what_does_not_fit_any_more_is_in_the_next_file(void **state)
+{
+	struct fixture *f = *state;
+
+	store_close(&f->store);
+	f->settings.logs.max_bytes = 10;
+	open_store(f);
+	assert_true(append(f, "one\n", "", ""));
+	advance(f, 1);
+	assert_true(append(f, "two\nsix\n", "", ""));
+	assert_file_equal(f->dir, "info.log", "two\nsix\n");
+	assert_int_equal(tmpdir_count(f->dir, "info.log."), 1);
+	start_again(f);
+	assert_file_equal(f->dir, "info.log", "");
+	assert_int_equal(partitions_get(&f->store.partitions, 2)->next, 1);
+}
+
+/* On a full disk there is no checkpoint; and deleting old files is what makes room for one. */
+static void
+old_files_are_deleted_without_a_checkpoint(void **state)
+{
+	struct fixture *f = *state;
+
+	store_close(&f->store);
+	f->settings.logs.max_bytes = 10;
+	f->settings.logs.backup_count = 1;
+	open_store(f);
+	for (int i = 0; i < 3; i++)
+		assert_true(append(f, "one two\n", "", ""));
+	assert_int_equal(tmpdir_count(f->dir, "info.log."), 2);
+	assert_int_equal(mkdir(tmpdir_path(f->dir, CHECKPOINT_NAME ".new"), 0700), 0);
+	store_round(&f->store, false);
+	assert_true(f->store.changed);
+	assert_int_equal(tmpdir_count(f->dir, "info.log."), 1);
+	assert_int_equal(rmdir(tmpdir_path(f->dir, CHECKPOINT_NAME ".new")), 0);
+}
+
 static void
 without_a_checkpoint_no_file_is_renamed(void **state)
 {
@@ -206,6 +245,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    store_test(what_is_in_no_checkpoint_is_taken_back),
 	    store_test(a_roll_over_is_between_two_checkpoints),
+	    store_test(what_does_not_fit_any_more_is_in_the_next_file),
+	    store_test(old_files_are_deleted_without_a_checkpoint),
 	    store_test(without_a_checkpoint_no_file_is_renamed),
 	    store_test(a_file_that_is_new_is_in_a_checkpoint_first),
 	    store_test(what_can_not_be_written_is_nowhere),
