@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/random.h>
 
 /* Lists by hash, a power of two. */
 #define LISTS ((size_t)16 * 1024)
@@ -32,6 +33,7 @@ TAILQ_HEAD(client_ages, client);
 struct seen {
 	struct client_ages ages; /* the least recently heard of comes first */
 	size_t count, ranges;
+	uint32_t seed;		  /* of hashes: no client knows which ids are in one list */
 	size_t used;		  /* of the clients, from the first on */
 	struct client_list spare; /* of these, those that are not known any more */
 	struct client_list lists[LISTS];
@@ -43,8 +45,12 @@ seen_new(void)
 {
 	struct seen *s = calloc(1, sizeof(*s));
 
-	if (s != NULL)
-		TAILQ_INIT(&s->ages);
+	if (s == NULL)
+		return NULL;
+	TAILQ_INIT(&s->ages);
+	/* Without one it is as good, but for who means harm. */
+	if (getrandom(&s->seed, sizeof(s->seed), GRND_NONBLOCK) != sizeof(s->seed))
+		s->seed = 0;
 	return s;
 }
 
@@ -96,15 +102,15 @@ seen_parse(
 	return true;
 }
 
-/* FNV-1a. */
+/* FNV-1a, from a seed; its low bits, which choose the list, are mixed with the others. */
 static uint32_t
-hash_of(int32_t partition, const char *id, size_t len)
+hash_of(const struct seen *s, int32_t partition, const char *id, size_t len)
 {
-	uint32_t hash = (2166136261U ^ (uint32_t)partition) * 16777619U;
+	uint32_t hash = (2166136261U ^ s->seed ^ (uint32_t)partition) * 16777619U;
 
 	for (size_t i = 0; i < len; i++)
 		hash = (hash ^ (unsigned char)id[i]) * 16777619U;
-	return hash;
+	return hash ^ hash >> 16;
 }
 
 /* --- clients --- */
@@ -195,7 +201,7 @@ find_client(struct seen *s, int32_t partition, const char *id, size_t len, uint3
 static struct client *
 client_of(struct seen *s, int32_t partition, const char *id, size_t len)
 {
-	uint32_t hash = hash_of(partition, id, len);
+	uint32_t hash = hash_of(s, partition, id, len);
 	struct client *c = find_client(s, partition, id, len, hash);
 
 	if (c != NULL) {
@@ -278,7 +284,7 @@ bool
 seen_known(struct seen *s, const struct seen_key *key)
 {
 	struct client *c = find_client(
-	    s, key->partition, key->id, key->len, hash_of(key->partition, key->id, key->len));
+	    s, key->partition, key->id, key->len, hash_of(s, key->partition, key->id, key->len));
 	uint32_t at = c == NULL ? 0 : c->count;
 
 	while (at > 0 && c->batch[at - 1].number > key->number)
