@@ -148,6 +148,27 @@ def edit_checkpoint(writer: Writer, **changes: object) -> None:
     (writer.folder / ".checkpoint").write_text(json.dumps(found))
 
 
+def test_it_goes_on_where_the_topic_has_deleted_all_that_was_read(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
+    """The last message that was read can't be read once more, to see whether the topic is the same."""
+    writer = make(LOG_FORMAT="%(k)s")
+    for i in range(90):
+        brokers.produce(topic, 0, b"a", line(i, k=i, filler="x" * 80_000))
+    writer.start()
+    writer.wait_until_read({0: 90})
+    writer.stop()
+    first = numbers(writer)[0]
+    assert first > 10
+    # As if it had read up to there, and so had its group.
+    writer.settings["KAFKA_GROUP"] = f"{topic}-2"
+    edit_checkpoint(writer, next=first, group=f"{topic}-2")
+    (writer.folder / "info.log").unlink()
+    writer.start()
+    writer.wait_until_read({0: 90})
+    assert writer.metrics()["lost_messages_total"] == 0
+    writer.stop()
+    assert numbers(writer) == list(range(first, 90))
+
+
 @pytest.mark.parametrize("changes, told", [
     # What is at the last offset that was read is another message; there is none; it is another cluster.
     ({"timestamp": 5}, "is another message than the one that was read"),

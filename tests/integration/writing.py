@@ -145,13 +145,18 @@ class Writer:
         assert len(self.lines(name)) >= count, self.stderr
         return self.lines(name)
 
+    def _has_told(self) -> bool:
+        """Whether the metrics are younger than the checkpoint, after which they are written."""
+        made = (self.folder / ".checkpoint").stat().st_mtime_ns
+        return self.metrics_file.exists() and self.metrics_file.stat().st_mtime_ns > made
+
     def wait_until_read(self, places: dict[int, int]) -> None:
-        """Until all that was produced is in a checkpoint: the next offset of each partition."""
+        """Until all that was produced is in a checkpoint, the next offset of each partition, and the metrics say so."""
         def read() -> bool:
             if not self.alive or not (self.folder / ".checkpoint").exists():
                 return not self.alive
             parts = self.checkpoint()["partitions"]
             assert isinstance(parts, list)
-            return {p["partition"]: p["next"] for p in parts} == places
+            return {p["partition"]: p["next"] for p in parts} == places and self._has_told()
         wait_for(read, f"a checkpoint at {places}", seconds=SECONDS, pause=0.05)
         assert self.alive, self.stderr
