@@ -18,6 +18,22 @@ from server import free_port, wait_for
 
 pytestmark = needs_peers
 
+
+@pytest.fixture(autouse=True)
+def no_reader_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test that fails half-way leaves no reader behind."""
+    started: list[Reader] = []
+    begin_one = Reader.__init__
+
+    def noted(self: Reader, *arguments: Any, **settings: Any) -> None:
+        begin_one(self, *arguments, **settings)
+        started.append(self)
+
+    monkeypatch.setattr(Reader, "__init__", noted)
+    yield
+    for reader in started:
+        reader.kill()
+
 # Of this server's own; the peer's are beside them, a second apart: half a second later.
 OWN = [f"2026-11-24 08:00:{i:02d},000 INFO:app own {i}" for i in range(10)]
 MS = 1795507200000  # 2026-11-24 08:00:00 UTC
