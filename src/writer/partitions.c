@@ -64,6 +64,12 @@ partitions_give_up(struct partitions *p)
 }
 
 bool
+partition_commits(const struct partition *p)
+{
+	return p->assigned && !p->unsure && p->next >= 0 && p->committed != p->next;
+}
+
+bool
 partitions_load(struct partitions *p, const struct checkpoint *c)
 {
 	for (size_t i = 0; i < c->places; i++) {

@@ -66,6 +66,10 @@ bool partitions_written(struct partitions *p);
 /* What is taken is given up, as if it had not come. */
 void partitions_give_up(struct partitions *p);
 
+/* Whether `next` is to be committed: not while the group may have committed a greater offset, which
+ * that would take back. */
+bool partition_commits(const struct partition *p);
+
 /* From and to what the checkpoint has; false: no memory. */
 bool partitions_load(struct partitions *p, const struct checkpoint *c);
 bool partitions_save(const struct partitions *p, struct checkpoint *c);

@@ -139,7 +139,7 @@ writer_commit(struct writer *w, bool wait)
 	for (size_t i = 0; i < all->count && count < WRITER_PLACES; i++) {
 		struct partition *p = all->of[i];
 
-		if (!p->assigned || p->next < 0 || p->committed == p->next)
+		if (!partition_commits(p))
 			continue;
 		w->places[count++] = (struct kafka_place){p->id, p->next};
 		p->committed = p->next;
