@@ -146,7 +146,9 @@ class Writer:
         return self.lines(name)
 
     def _has_told(self) -> bool:
-        """Whether the metrics are younger than the checkpoint, after which they are written."""
+        """Whether the metrics, if there are any, are younger than the checkpoint, after which they are written."""
+        if self.settings["METRICS_FILE"] is None:
+            return True
         made = (self.folder / ".checkpoint").stat().st_mtime_ns
         return self.metrics_file.exists() and self.metrics_file.stat().st_mtime_ns > made
 
