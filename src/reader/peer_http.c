@@ -17,6 +17,10 @@
 /* Groups whose connections are kept for the next: as many as queries run at a time. */
 #define IDLE_MAX 32
 
+/* Of the threads in which libcurl looks for names: many, while a name server is silent, and each of
+ * the usual 8 MiB would count for the memory that this process may have. */
+#define STACK_BYTES ((size_t)512 * 1024)
+
 /* libcurl hands on so much at once, at most. */
 _Static_assert(CURL_MAX_WRITE_SIZE <= PEER_BUFFER_PIECE, "a buffer has room for a piece");
 
@@ -87,6 +91,19 @@ copy_settings(struct peer_http *h, const struct peer_http_settings *s)
 	return copied && h->self != NULL && (s->ca_file == NULL || h->ca_file != NULL);
 }
 
+/* Of threads that nobody else says it of, as libcurl's. */
+static void
+limit_stacks(void)
+{
+	pthread_attr_t usual;
+
+	if (pthread_attr_init(&usual) != 0)
+		return;
+	if (pthread_attr_setstacksize(&usual, STACK_BYTES) == 0)
+		pthread_setattr_default_np(&usual);
+	pthread_attr_destroy(&usual);
+}
+
 struct peer_http *
 peer_http_start(const struct peer_http_settings *settings, char *error, size_t size)
 {
@@ -97,6 +114,7 @@ peer_http_start(const struct peer_http_settings *settings, char *error, size_t s
 		free(h);
 		return NULL;
 	}
+	limit_stacks();
 	pthread_mutex_init(&h->lock, NULL);
 	if (!copy_settings(h, settings)) {
 		snprintf(error, size, "%s", diag_reason(ENOMEM));

@@ -4,6 +4,7 @@
 #include "reader/peers_ask.h"
 #include "unit.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 static void
@@ -32,6 +33,26 @@ servers_are_in_the_order_of_their_names(void **state)
 	assert_string_equal(p->at[2].url, "https://log3.example");
 	assert_true(p->at[0].id != p->at[1].id && p->at[1].id != p->at[2].id);
 	assert_int_equal(strlen(p->word), 32);
+	peers_free(p);
+}
+
+/* libcurl has a thread for each name that it looks for, and lets nobody say how large that is. */
+static void
+threads_that_look_for_names_are_small(void **state)
+{
+	const struct peers_settings s = {.urls = "http://b", .name = "a", .patience = 1};
+	pthread_attr_t usual;
+	size_t bytes = 0;
+	char error[512];
+	struct peers *p = peers_new(&s, error, sizeof(error));
+
+	(void)state;
+	if (p == NULL)
+		skip();
+	assert_int_equal(pthread_getattr_default_np(&usual), 0);
+	assert_int_equal(pthread_attr_getstacksize(&usual, &bytes), 0);
+	assert_true(bytes <= (size_t)1024 * 1024);
+	pthread_attr_destroy(&usual);
 	peers_free(p);
 }
 
@@ -127,6 +148,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(servers_are_in_the_order_of_their_names),
+	    cmocka_unit_test(threads_that_look_for_names_are_small),
 	    cmocka_unit_test(none_are_no_error),
 	    cmocka_unit_test(a_name_has_the_same_number_everywhere),
 	    cmocka_unit_test(what_is_asked_is_an_address),
