@@ -134,7 +134,7 @@ answering_peers_wait_for(struct answering_peers *p)
 	struct pool_task *task = p->a.reading->task;
 
 	if (task != NULL)
-		pool_rest(task);
+		pool_wait(task);
 	peer_http_wait(p->group, NULL, 0, WAIT_MS);
 	if (task != NULL)
 		pool_resume(task);

@@ -146,13 +146,25 @@ pool_rest(struct pool_task *task)
 }
 
 void
+pool_wait(struct pool_task *task)
+{
+	struct pool *p = task->pool;
+
+	pthread_mutex_lock(&p->lock);
+	task->rests = 0;
+	leave_turn(p, task);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
 pool_resume(struct pool_task *task)
 {
 	struct pool *p = task->pool;
 
 	pthread_mutex_lock(&p->lock);
 	task->works = clock_monotonic_ns();
-	task->rested += task->works - task->rests;
+	if (task->rests != 0)
+		task->rested += task->works - task->rests;
 	task->rests = 0;
 	pthread_mutex_unlock(&p->lock);
 }

@@ -47,8 +47,10 @@ bool pool_submit(struct pool *p, struct pool_task *task);
  * waits for its turn, or for its next when others wait. `now` is of CLOCK_MONOTONIC. */
 void pool_yield(struct pool_task *task, int64_t now);
 
-/* Likewise: it waits for its peer, without a turn, until pool_resume(). */
+/* Likewise: it waits for its peer, without a turn, until pool_resume(); and the same for something
+ * else than that, which does not count as rest. */
 void pool_rest(struct pool_task *task);
+void pool_wait(struct pool_task *task);
 void pool_resume(struct pool_task *task);
 
 /* While it rests: whether it should end, as others wait for a thread, all threads are taken, and of

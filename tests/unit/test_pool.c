@@ -314,6 +314,13 @@ who_rested_longest_is_wanted_when_others_wait_for_a_thread(void **state)
 	resting[0].task.rested = 15 * second;
 	assert_true(pool_is_wanted(&resting[0].task));
 	assert_false(pool_is_wanted(&resting[1].task));
+	/* What waits for something else than its client is not told to end, and keeps nobody from
+	 * that. */
+	pool_wait(&resting[0].task);
+	assert_true(pool_is_wanted(&resting[1].task));
+	pool_resume(&resting[0].task);
+	assert_int_equal(resting[0].task.rested, 15 * second);
+	pool_rest(&resting[0].task);
 	/* It is not for moments; nor is it asked a moment too late. */
 	resting[0].task.rested = 0;
 	do {
