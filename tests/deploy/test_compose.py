@@ -287,6 +287,43 @@ def test_settings_secret_and_certificate_from_files(project, own_tls):
         readers.unlink()
 
 
+def test_a_network_for_kafka_and_peers(project):
+    """By compose.network.yaml; without it the server has no librdkafka either, and says so."""
+    settings = {"AUTH_TOKEN": TOKEN, "READ_TOKEN": READ_TOKEN, "KAFKA_BROKERS": "kafka.invalid:9092"}
+    try:
+        project.compose("up", "-d", "server", **settings)
+        wait_for(lambda: "librdkafka is needed" in project.compose("logs", "server", **settings), "it says what is missing",
+                 UP_SECONDS, 0.2)
+        both = [*project.command, "-f", "compose.yaml", "-f", "compose.network.yaml"]
+        config = project.folder / "config"
+        config.mkdir()
+        (config / "kafka").write_text("client.id=somebody\nno.such.property=1\n")
+        config.chmod(0o755)
+        (config / "kafka").chmod(0o644)
+        within = {**settings, "CONFIG_FOLDER": "./config"}
+        project.command, plain = both, project.command
+        try:
+            project.compose("up", "-d", "--build", KAFKA_CONFIG="/config/kafka", **within)
+            wait_for(lambda: "no.such.property is no property" in project.compose("logs", "server", **within),
+                     "its configuration is read", UP_SECONDS, 0.2)
+            project.compose("up", "-d", READ_PEERS="http://peer.invalid", READ_NAME="own", **within)
+            wait_for(lambda: project.status("/api/health") == 503, "the server is there", UP_SECONDS, 0.2)
+            project.trust()
+            assert "no broker" in project.read("/api/health").json()["error"]
+            assert project.post("nowhere to go").status_code == 503
+            answer = project.read("/api/log/query")
+            assert answer.status_code == 502 and "peer.invalid" in answer.json()["error"]
+            for service in "server", "reader":
+                networks = project.inspect(service)["NetworkSettings"]["Networks"]
+                assert {x.partition("_")[2] for x in networks} == {"nowhere", "default"}
+        finally:
+            project.command = plain
+    finally:
+        # The images without.
+        project.compose("build", "server", AUTH_TOKEN=TOKEN)
+        project.up()
+
+
 def test_podman_compose(project):
     """The same images and compose.yaml: up, a record, a query, what it may, restart, down, up, down."""
     project.up()
