@@ -19,7 +19,8 @@ RUN = """\
 #!/bin/sh
 set -eu
 java -cp '/opt/kafka/libs/*' kafka.docker.KafkaDockerWrapper setup --default-configs-dir /etc/kafka/docker \\
-	--mounted-configs-dir /mnt/shared/config --final-configs-dir /opt/kafka/config
+	--mounted-configs-dir /mnt/shared/config --final-configs-dir /opt/kafka/config >/tmp/setup 2>&1 ||
+	grep -qi 'already formatted' /tmp/setup || { cat /tmp/setup; exit 1; }
 exec java $KAFKA_HEAP_OPTS -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=warn \\
 	-cp '/opt/kafka/libs/*' kafka.Kafka /opt/kafka/config/server.properties
 """

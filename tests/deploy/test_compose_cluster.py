@@ -161,6 +161,8 @@ def test_a_killed_broker_costs_nothing(cluster: Cluster) -> None:
         cluster.start("kafka2")
     assert not trouble and not client.is_alive(), trouble
     cluster.wait_for_all(sent)
+    topics = "/opt/kafka/bin/kafka-topics.sh --bootstrap-server kafka1:9092 --describe --under-replicated-partitions"
+    wait_for(lambda: cluster.inside("kafka1", topics, check=False) == (0, ""), "it has caught up", SECONDS, 1)
 
 
 def test_a_new_container_of_a_writer_goes_on(cluster: Cluster) -> None:
