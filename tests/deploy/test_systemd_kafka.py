@@ -109,8 +109,12 @@ def test_restarts_write_nothing_twice(machine: Machine, brokers: kafka.Cluster) 
 def test_its_figures_are_for_everybody(machine: Machine) -> None:
     """As node_exporter, which is not in its group, finds them."""
     nobody = "setpriv --reuid nobody --regid nogroup --clear-groups"
-    text = machine.run(f"{nobody} cat {FIGURES}")
-    assert len(re.findall(r'^pbu_log_writer_lag_messages\{partition="\d"\} \d+$', text, re.M)) == 6
+
+    def lags() -> list[str]:
+        return re.findall(r'^pbu_log_writer_lag_messages\{partition="\d"\} \d+$', machine.run(f"{nobody} cat {FIGURES}"), re.M)
+
+    # As soon as it has all partitions again.
+    wait_for(lambda: len(lags()) == 6, "the lag of each partition is told", 60, 0.2)
     assert "Permission denied" in machine.run(f"{nobody} ls /var/log/pbu-log-server 2>&1 || :")
 
 
