@@ -104,8 +104,18 @@ peers_stream_peer(const struct peers_stream *s)
 bool
 peers_stream_is_there(const struct peers_stream *s)
 {
-	return s->is_there || peer_http_state(s->call) == PEER_HTTP_FLOWS ||
-	       peer_http_state(s->call) == PEER_HTTP_ENDED;
+	size_t len;
+
+	if (s->is_there)
+		return true;
+	switch (peer_http_state(s->call)) {
+	case PEER_HTTP_ASKED: break;
+	case PEER_HTTP_FLOWS:
+	case PEER_HTTP_ENDED: return true;
+	/* What came before is its answer, too, where it failed after a good head. */
+	case PEER_HTTP_FAILED: peer_http_bytes(s->call, &len); return len > 0;
+	}
+	return false;
 }
 
 static enum peers_step

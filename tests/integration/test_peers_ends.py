@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fake_peer import FakePeer, begin, end, entry
+from fake_peer import TYPE, FakePeer, begin, end, entry
 from peers import needs_peers
 from reading import Reader, answer_of
 
@@ -110,3 +110,23 @@ def test_only_peers_are_told_the_version(tmp_path: Path) -> None:
         with reader.ask("/api/log/tail", parameters) as connection:
             assert ("X-PBU-Log-Reader" in answer_of(connection, 1).head) == told
     reader.stop()
+
+
+def test_one_that_ends_in_the_same_breath(tmp_path: Path) -> None:
+    """Head, frames, its end and a mistake after that come at once: what was said before the mistake counts."""
+
+    def at_once(ask: Any) -> None:
+        said = {"hits": [b"H 10 10 3\n1 2\n", end()], "files": [end()], "query": [begin(), end("deadline")]}[ask.path.rpartition("/")[2]]
+        data = b"".join(said)
+        ask.raw(b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nX-PBU-Log-Reader: 1 -\r\nTransfer-Encoding: chunked\r\n\r\n" % TYPE.encode()
+                + b"%x\r\n%s\r\nno chunk\r\n" % (len(data), data))
+        ask.until_gone()
+
+    with FakePeer(at_once) as peer:
+        reader = Reader(tmp_path, TZ="UTC", READ_PEERS=peer.url, QUERY_TIMEOUT=20)
+        answer = reader.get("/api/log/hits", start=MS // 1000, end=MS // 1000 + 2, buckets=2, level="INFO")
+        assert answer.end["counts"] == {"INFO": [1, 2]}
+        # The deadline that it told of is not lost.
+        answer = reader.query()
+        assert answer.end["why"] == "deadline"
+        reader.stop()
