@@ -38,6 +38,19 @@ put_text(struct buf *out, const char *name, const char *text)
 }
 
 static void
+put_place(struct buf *out, const struct checkpoint_place *p, bool further)
+{
+	buf_printf(out,
+	    "%s{\"partition\":%" PRId32 ",\"next\":%" PRId64 ",\"timestamp\":%" PRId64
+	    ",\"marks\":[",
+	    further ? ",\n" : "", p->partition, p->next, p->timestamp);
+	for (size_t i = 0; i < p->marks; i++)
+		buf_printf(out, "%s{\"offset\":%" PRId64 ",\"timestamp\":%" PRId64 "}",
+		    i > 0 ? "," : "", p->mark[i].offset, p->mark[i].timestamp);
+	buf_puts(out, "]}");
+}
+
+static void
 put(struct buf *out, const struct checkpoint *c, const struct seen *seen, int64_t now)
 {
 	buf_printf(out, "{\"version\":%d", VERSION);
@@ -57,13 +70,8 @@ put(struct buf *out, const struct checkpoint *c, const struct seen *seen, int64_
 		    f->mid_line ? "true" : "false");
 	}
 	buf_puts(out, "],\n\"partitions\":[");
-	for (size_t i = 0; i < c->places; i++) {
-		const struct checkpoint_place *p = &c->place[i];
-
-		buf_printf(out,
-		    "%s{\"partition\":%" PRId32 ",\"next\":%" PRId64 ",\"timestamp\":%" PRId64 "}",
-		    i > 0 ? ",\n" : "", p->partition, p->next, p->timestamp);
-	}
+	for (size_t i = 0; i < c->places; i++)
+		put_place(out, &c->place[i], i > 0);
 	buf_puts(out, "],\n\"seen\":");
 	seen_write(seen, out);
 	buf_puts(out, "}\n");
@@ -186,14 +194,33 @@ get_file(struct value v, struct checkpoint *c)
 }
 
 static bool
+get_marks(struct value v, struct checkpoint_place *p)
+{
+	const struct json_node *node = v.type == VALUE_ARRAY ? json_first(v) : NULL;
+
+	for (; node != NULL; node = json_next(node)) {
+		struct checkpoint_mark *m = &p->mark[p->marks];
+		struct value one = json_value(node);
+
+		if (p->marks == CHECKPOINT_MARKS || one.type != VALUE_OBJECT ||
+		    !get_number(one, "offset", 0, INT64_MAX, &m->offset) ||
+		    !get_number(one, "timestamp", 0, INT64_MAX, &m->timestamp))
+			return false;
+		p->marks++;
+	}
+	return true;
+}
+
+static bool
 get_place(struct value v, struct checkpoint *c)
 {
-	struct checkpoint_place *more, p;
+	struct checkpoint_place *more, p = {.marks = 0};
 	int64_t partition;
 
 	if (v.type != VALUE_OBJECT || !get_number(v, "partition", 0, INT32_MAX, &partition) ||
 	    !get_number(v, "next", 0, INT64_MAX, &p.next) ||
-	    !get_number(v, "timestamp", -1, INT64_MAX, &p.timestamp))
+	    !get_number(v, "timestamp", -1, INT64_MAX, &p.timestamp) ||
+	    !get_marks(json_member(v, "marks", 5), &p))
 		return false;
 	p.partition = (int32_t)partition;
 	more = realloc(c->place, (c->places + 1) * sizeof(p));

@@ -30,10 +30,20 @@ struct checkpoint_file {
 	bool mid_line;	 /* it ended in the middle of a line, by others */
 };
 
+/* A message that was read, which tells whether the partition is the one that it was. */
+struct checkpoint_mark {
+	int64_t offset;
+	int64_t timestamp; /* as the topic has it */
+};
+
+#define CHECKPOINT_MARKS 8
+
 struct checkpoint_place {
 	int32_t partition;
 	int64_t next;	   /* offset of the message to be read next */
 	int64_t timestamp; /* of the one before it, as the topic has it; -1: not known */
+	struct checkpoint_mark mark[CHECKPOINT_MARKS]; /* from the oldest on */
+	size_t marks;
 };
 
 struct checkpoint {

@@ -1,6 +1,9 @@
 #include "writer/partitions.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#define MARK_MS 60000
 
 static struct partition *
 make(int32_t id)
@@ -39,6 +42,22 @@ partitions_get(struct partitions *p, int32_t id)
 	return p->of[id];
 }
 
+/* A mark each minute; when there is no room for more, every other one goes, so that the first ones
+ * lie further and further apart. */
+static void
+note_mark(struct partition *p)
+{
+	if (p->next < 1 || p->timestamp < 0 ||
+	    (p->marks > 0 && p->timestamp - p->mark[p->marks - 1].timestamp < MARK_MS))
+		return;
+	if (p->marks == CHECKPOINT_MARKS) {
+		p->marks /= 2;
+		for (size_t i = 0; i < p->marks; i++)
+			p->mark[i] = p->mark[2 * i];
+	}
+	p->mark[p->marks++] = (struct checkpoint_mark){p->next - 1, p->timestamp};
+}
+
 bool
 partitions_written(struct partitions *p)
 {
@@ -50,6 +69,7 @@ partitions_written(struct partitions *p)
 		any = any || one->next != one->taken;
 		one->next = one->taken;
 		one->timestamp = one->taken_timestamp;
+		note_mark(one);
 	}
 	return any;
 }
@@ -79,6 +99,8 @@ partitions_load(struct partitions *p, const struct checkpoint *c)
 			return false;
 		one->next = one->taken = c->place[i].next;
 		one->timestamp = one->taken_timestamp = c->place[i].timestamp;
+		memcpy(one->mark, c->place[i].mark, sizeof(one->mark));
+		one->marks = c->place[i].marks;
 	}
 	return true;
 }
@@ -95,9 +117,16 @@ partitions_save(const struct partitions *p, struct checkpoint *c)
 	for (size_t i = 0; i < p->count; i++) {
 		const struct partition *one = p->of[i];
 
-		if (one->next >= 0)
-			c->place[c->places++] =
-			    (struct checkpoint_place){one->id, one->next, one->timestamp};
+		struct checkpoint_place *place = &c->place[c->places];
+
+		if (one->next < 0)
+			continue;
+		*place = (struct checkpoint_place){.partition = one->id,
+		    .next = one->next,
+		    .timestamp = one->timestamp,
+		    .marks = one->marks};
+		memcpy(place->mark, one->mark, sizeof(place->mark));
+		c->places++;
 	}
 	return true;
 }

@@ -35,7 +35,9 @@ struct partition {
 	/* What is in the files, of the messages up to this offset; PARTITIONS_NOWHERE: not known.
 	 */
 	int64_t next;
-	int64_t timestamp; /* of the last of them; -1: not known */
+	int64_t timestamp;			       /* of the last of them; -1: not known */
+	struct checkpoint_mark mark[CHECKPOINT_MARKS]; /* some of them, the more the newer */
+	size_t marks;
 	/* The same of what is taken, and not in the files yet. */
 	int64_t taken;
 	int64_t taken_timestamp;

@@ -54,6 +54,7 @@ begin_anew(struct writer *w, struct partition *p, int64_t first)
 	p->next = p->taken = first;
 	p->timestamp = p->taken_timestamp = -1;
 	p->committed = -1;
+	p->marks = 0;
 	p->unsure = false;
 	w->store.changed = true;
 }
@@ -254,6 +255,33 @@ is_short_for_long(struct partition *p, int64_t end)
 	return now - p->short_since >= SHORT_NS;
 }
 
+/*
+ * The partition ends before what was read. When it still has the last message that is marked, it is
+ * the same, and has lost its end: what comes after the mark is read again, of which some may be
+ * new. writer_expects() looks at it; one that is another is read from the beginning.
+ */
+static void
+go_back(struct writer *w, struct partition *p, const struct kafka_bounds *bounds)
+{
+	const struct checkpoint_mark *m;
+
+	diag_error("partition %" PRId32 " ends at offset %" PRId64 ", and was read up to %" PRId64
+		   ": the topic was made anew, or has lost messages; some may be there twice",
+	    p->id, bounds->end, p->next);
+	while (p->marks > 0 && p->mark[p->marks - 1].offset >= bounds->end)
+		p->marks--;
+	m = p->marks > 0 ? &p->mark[p->marks - 1] : NULL;
+	if (m == NULL || m->offset < bounds->first) {
+		begin_anew(w, p, bounds->first);
+		return;
+	}
+	p->next = p->taken = m->offset + 1;
+	p->timestamp = p->taken_timestamp = m->timestamp;
+	p->committed = -1;
+	p->unsure = false;
+	w->store.changed = true;
+}
+
 /* Where to go on, as the place is not in the topic. False: that is not known yet. *silent: brokers
  * have not answered such a question, and are not asked again now. */
 static bool
@@ -273,12 +301,7 @@ find_place(struct writer *w, struct partition *p, bool *silent)
 		if (!is_short_for_long(p, bounds.end))
 			return false;
 		p->short_since = 0;
-		diag_error("partition %" PRId32 " ends at offset %" PRId64
-			   ", and was read up to %" PRId64
-			   ": the topic was made anew, or has lost messages, and is read from its "
-			   "beginning",
-		    p->id, bounds.end, p->next);
-		begin_anew(w, p, bounds.first);
+		go_back(w, p, &bounds);
 		return true;
 	}
 	p->short_since = 0;

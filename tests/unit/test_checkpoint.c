@@ -24,7 +24,14 @@ folder_of(struct tmpdir *t)
 static void
 is_read_as_it_was_written(void **state)
 {
-	struct checkpoint_place places[] = {{0, 7, 1795387123048}, {3, INT64_MAX, -1}};
+	struct checkpoint_place places[] = {
+	    {.partition = 0,
+		.next = 7,
+		.timestamp = 1795387123048,
+		.mark = {{0, 1}, {5, 1795387123047}},
+		.marks = 2},
+	    {.partition = 3, .next = INT64_MAX, .timestamp = -1},
+	};
 	struct checkpoint c = {.topic = "a \"topic\"",
 	    .group = "group",
 	    .cluster = "id",
@@ -62,6 +69,8 @@ is_read_as_it_was_written(void **state)
 		assert_int_equal(read.place[i].partition, places[i].partition);
 		assert_int_equal(read.place[i].next, places[i].next);
 		assert_int_equal(read.place[i].timestamp, places[i].timestamp);
+		assert_int_equal(read.place[i].marks, places[i].marks);
+		assert_memory_equal(read.place[i].mark, places[i].mark, sizeof(places[i].mark));
 	}
 	assert_true(seen_known(again, &key));
 	checkpoint_free(&read);
@@ -119,6 +128,8 @@ what_is_not_whole_is_refused(void **state)
 	    HEAD "\"files\":[{\"name\":\"x\",\"inode\":1,\"born\":0,\"length\":9223372036854775808}"
 		 "]," PLACES SEEN,
 	    HEAD FILES "\"partitions\":[{\"partition\":0,\"next\":1.5,\"timestamp\":-1}]," SEEN,
+	    HEAD FILES
+	    "\"partitions\":[{\"partition\":0,\"next\":1,\"timestamp\":-1,\"marks\":[7]}]," SEEN,
 	    HEAD FILES "\"partitions\":[7]," SEEN, HEAD FILES PLACES SEEN "{}",
 	    "[" HEAD FILES PLACES SEEN "," HEAD FILES PLACES SEEN "]"};
 	struct seen *seen = seen_new();

@@ -237,6 +237,35 @@ what_can_not_be_written_is_nowhere(void **state)
 	assert_file_equal(f->dir, STORE_REJECTED, "bad\nb\n");
 }
 
+/* A minute apart at least, and as far back as the first message, however many there were. */
+static void
+messages_are_marked(void **state)
+{
+	struct fixture *f = *state;
+	struct partition *p = partitions_get(&f->store.partitions, 2);
+
+	for (int64_t i = 1; i < 1000; i++) {
+		/* Two in three minutes. */
+		p->taken = 10 * i;
+		p->taken_timestamp = 90000 * i;
+		partitions_written(&f->store.partitions);
+		assert_in_range(p->marks, 1, CHECKPOINT_MARKS);
+		assert_int_equal(p->mark[0].offset, 9);
+		for (size_t j = 1; j < p->marks; j++)
+			assert_true(p->mark[j].offset > p->mark[j - 1].offset &&
+				    p->mark[j].timestamp >= p->mark[j - 1].timestamp + 60000);
+		assert_true(p->mark[p->marks - 1].offset == p->next - 1);
+	}
+	p->taken++;
+	p->taken_timestamp += 59999;
+	partitions_written(&f->store.partitions);
+	assert_true(p->mark[p->marks - 1].offset == p->next - 2);
+	assert_true(append(f, "one\n", "", ""));
+	assert_true(store_checkpoint(&f->store));
+	start_again(f);
+	assert_true(partitions_get(&f->store.partitions, 2)->marks > 1);
+}
+
 #define store_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -250,6 +279,7 @@ main(void)
 	    store_test(without_a_checkpoint_no_file_is_renamed),
 	    store_test(a_file_that_is_new_is_in_a_checkpoint_first),
 	    store_test(what_can_not_be_written_is_nowhere),
+	    store_test(messages_are_marked),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
