@@ -78,7 +78,8 @@ class Started:
         return self
 
     def pid(self, part: str) -> int:
-        return int((self.run_folder / part / "pid").read_text())
+        """Waits for it: a new life has just begun to write it, perhaps."""
+        return int(wait_for((self.run_folder / part / "pid").read_text, f"{part} notes its id"))
 
     def left(self) -> dict[int, list[str]]:
         return {pid: command_line(pid) for pid, when in self.seen.items() if start_time(pid) == when}
