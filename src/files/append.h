@@ -25,9 +25,9 @@
 void append_group(struct logs *l, struct ticket *const tickets[], size_t n, int64_t now);
 
 /*
- * Writes the entries, all or nothing, without a look at the clock and without a sync: for who begins
- * and ends groups (logs_take_time(), logs_end_group()) that are larger than one append. False, and
- * reported, when they can't be written.
+ * Writes the entries, all or nothing, without a look at the clock and without a sync: for who
+ * begins and ends groups (logs_take_time(), logs_end_group()) that are larger than one append.
+ * False, and reported, when they can't be written.
  */
 bool append_entries(struct logs *l, const struct entries *entries);
 

@@ -53,8 +53,8 @@ bool logs_open_files(struct logs *l, char *error, size_t size);
 /* Syncs (unless SYNC_NO) and closes. */
 void logs_close(struct logs *l);
 
-/* Where common.keeps_back was set before the files were opened: what was appended is there for good,
- * and readers are shown it. */
+/* Where common.keeps_back was set before the files were opened: what was appended is there for
+ * good, and readers are shown it. */
 void logs_show(struct logs *l);
 
 /* Takes the clock: once for each group, and each tick. */

@@ -6,8 +6,8 @@
  */
 #include "base/level.h"
 #include "disk.h"
-#include "fuzz.h"
 #include "files/commit.h"
+#include "fuzz.h"
 #include "server/handler.h"
 #include "json/json.h"
 

@@ -1,9 +1,10 @@
 /*
- * Kills the process at a step of what it does to files, by LD_PRELOAD: the KILL_AT'th (from 1 on) of all
- * calls that write to a regular file, sync, cut, rename, or make one.
+ * Kills the process at a step of what it does to files, by LD_PRELOAD: the KILL_AT'th (from 1 on)
+ * of all calls that write to a regular file, sync, cut, rename, or make one.
  *
- * KILL_HOW=before: instead of the call. after: after it. half: a write writes half of its bytes before. error: it is not
- * killed, but the call fails with EIO.
+ * KILL_HOW=before: instead of the call. after: after it. half: a write writes half of its bytes
+ * before. error: it is not killed, but the call fails with EIO.
+ *
  * STEPS_FILE: each step is told there, one a line; without KILL_AT nothing is killed.
  */
 #define _GNU_SOURCE
@@ -32,7 +33,8 @@ static _Atomic long seen;
 __attribute__((constructor)) static void
 begin(void)
 {
-	const char *number = getenv("KILL_AT"), *what = getenv("KILL_HOW"), *file = getenv("STEPS_FILE");
+	const char *number = getenv("KILL_AT"), *what = getenv("KILL_HOW"),
+		   *file = getenv("STEPS_FILE");
 
 	at = number != NULL ? atol(number) : 0;
 	if (what != NULL)
@@ -66,19 +68,19 @@ die(void)
 	raise(SIGKILL);
 }
 
-#define AROUND(what, call)                                                                                             \
-	do {                                                                                                           \
-		bool now = step(what);                                                                                 \
-		if (now && how == 'e') {                                                                               \
-			errno = EIO;                                                                                   \
-			return -1;                                                                                     \
-		}                                                                                                      \
-		if (now && how != 'a')                                                                                 \
-			die();                                                                                         \
-		__typeof__(call) result = (call);                                                                      \
-		if (now)                                                                                               \
-			die();                                                                                         \
-		return result;                                                                                         \
+#define AROUND(what, call)                                                                         \
+	do {                                                                                       \
+		bool now = step(what);                                                             \
+		if (now && how == 'e') {                                                           \
+			errno = EIO;                                                               \
+			return -1;                                                                 \
+		}                                                                                  \
+		if (now && how != 'a')                                                             \
+			die();                                                                     \
+		__typeof__(call) result = (call);                                                  \
+		if (now)                                                                           \
+			die();                                                                     \
+		return result;                                                                     \
 	} while (0)
 
 ssize_t
