@@ -229,6 +229,10 @@ kafka_new(const struct kafka_property *defaults, const struct kafka_properties *
 {
 	/* Its log comes by a queue: what it calls for a line has no way to find the client. */
 	static const struct kafka_property always[] = {{"log.queue", "true"}, {NULL, NULL}};
+	/* Not set, it starts `kinit` by a shell. (One built without Kerberos has no such property.)
+	 */
+	static const struct kafka_property no_kinit = {
+	    "sasl.kerberos.min.time.before.relogin", "0"};
 	struct kafka *k = calloc(1, sizeof(*k));
 	size_t before = mistakes->len;
 
@@ -251,6 +255,7 @@ kafka_new(const struct kafka_property *defaults, const struct kafka_properties *
 	set_file(k, file, mistakes);
 	set_table(k, own, mistakes);
 	set_table(k, always, mistakes);
+	k->lib.conf_set(k->conf, no_kinit.name, no_kinit.value, NULL, 0);
 	if (mistakes->len != before || mistakes->failed) {
 		kafka_free(k);
 		return NULL;

@@ -49,8 +49,16 @@ static const struct refused {
     {"log_level", "every line of librdkafka's is shown that is worth one"},
     {"log.queue", "every line of librdkafka's is shown that is worth one"},
     {"debug", "its lines could tell secrets"},
+    /* Whoever can write this file is to set properties, and not to have code of his run. (What
+     * libsasl2 and OpenSSL load for a mechanism or by their own configuration is the system's.) */
     {"plugin.library.paths", "no further code is loaded"},
+    {"ssl.engine.location", "no further code is loaded"},
+    {"ssl.engine.id", "no further code is loaded"},
+    {"ssl_engine_callback_data", "no further code is loaded"},
+    {"ssl.providers", "no further code is loaded"},
     {"sasl.kerberos.kinit.cmd", "no program is started"},
+    {"sasl.kerberos.min.time.before.relogin", "no program is started"},
+    {"internal.termination.signal", "no signal is sent"},
     {"test.mock.num.brokers", "what such brokers have is lost"},
 };
 

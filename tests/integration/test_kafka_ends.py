@@ -151,8 +151,8 @@ def test_memory_is_bounded(tmp_path: Path, cluster: Cluster) -> None:
         server.kill()
 
 
-def checked(**settings: object) -> tuple[int, str]:
-    done = subprocess.run([BUILD / "pbu-log-server", "--check"], capture_output=True, text=True, timeout=60, check=False,
+def checked(program: str = "pbu-log-server", **settings: object) -> tuple[int, str]:
+    done = subprocess.run([BUILD / program, "--check"], capture_output=True, text=True, timeout=60, check=False,
                           env=clean_environment(**settings))
     assert SECRET not in done.stdout + done.stderr
     return done.returncode, done.stderr
@@ -177,6 +177,35 @@ def test_mistakes_in_the_configuration(tmp_path: Path) -> None:
     assert checked(KAFKA_BROKERS="a:1", KAFKA_CONFIG=config) == (0, "")
     # Without brokers nobody looks.
     assert checked(KAFKA_CONFIG="/nonexistent") == (0, "")
+
+
+@pytest.mark.parametrize("program", ["pbu-log-server", "pbu-log-writer"])
+@pytest.mark.parametrize("name", ["plugin.library.paths", "ssl.engine.location", "ssl.engine.id", "ssl_engine_callback_data",
+                                  "ssl.providers", "sasl.kerberos.kinit.cmd", "sasl.kerberos.min.time.before.relogin"])
+def test_a_property_that_runs_code_is_refused(tmp_path: Path, program: str, name: str) -> None:
+    """By its name, before anything is loaded: --check loads what the properties name, as a start does."""
+    config = tmp_path / "kafka.properties"
+    config.write_text(f"# {name}\n{name} = {SECRET}\n")
+    settings = {"KAFKA_BROKERS": "a:1", "KAFKA_CONFIG": config, "LOG_FOLDER": tmp_path}
+    status, said = checked(program, **settings)
+    assert status == 2
+    assert f"KAFKA_CONFIG: line 2 of {config}: {name} can't be set: no " in said
+    started = subprocess.run([BUILD / program, *(("--socket", tmp_path / "s") if program == "pbu-log-server" else ())],
+                             env=clean_environment(**settings), capture_output=True, text=True, timeout=60, check=False)
+    assert started.returncode == 2 and f"{name} can't be set" in started.stderr and SECRET not in started.stderr
+
+
+def test_kerberos_starts_no_program(tmp_path: Path) -> None:
+    """librdkafka would have a shell start kinit, with the keytab, when it is started and each minute."""
+    config = tmp_path / "kafka.properties"
+    config.write_text("security.protocol=SASL_PLAINTEXT\nsasl.mechanism=GSSAPI\nsasl.kerberos.keytab=/nonexistent\n")
+    server = Publisher(tmp_path, KAFKA_BROKERS="127.0.0.1:1", KAFKA_CONFIG=config)
+    try:
+        wait_for(lambda: "no broker (KAFKA_BROKERS) can be reached" in server.said, "it knows", BUSY)
+        server.stop()
+    finally:
+        server.kill()
+    assert "kinit" not in server.said
 
 
 def test_secrets_are_in_no_log(tmp_path: Path, cluster: Cluster) -> None:

@@ -96,8 +96,8 @@ refuses_what_is_the_programs_own(void **state)
 	static const char *const names[] = {"acks", "request.required.acks", "enable.idempotence",
 	    "message.timeout.ms", "delivery.timeout.ms", "bootstrap.servers",
 	    "metadata.broker.list", "partitioner", "transactional.id", "group.id", "debug",
-	    "enable.auto.commit", "auto.commit.enable", "plugin.library.paths",
-	    "sasl.kerberos.kinit.cmd", "test.mock.num.brokers", "statistics.interval.ms"};
+	    "enable.auto.commit", "auto.commit.enable", "test.mock.num.brokers",
+	    "statistics.interval.ms"};
 	struct fixture f = {0};
 
 	(void)state;
@@ -109,6 +109,37 @@ refuses_what_is_the_programs_own(void **state)
 			fail_msg("%s", names[i]);
 	}
 	assert_true(parse(&f, "linger.ms=5\ncompression.codec=zstd\nbatch.size=10000\n"));
+	done(&f);
+}
+
+/* Of librdkafka 2.0.2's CONFIGURATION.md all that loads a library, or starts a program. */
+static void
+refuses_what_runs_code(void **state)
+{
+	static const struct {
+		const char *name, *why;
+	} refused[] = {
+	    {"plugin.library.paths", "no further code is loaded"},
+	    {"ssl.engine.location", "no further code is loaded"},
+	    {"ssl.engine.id", "no further code is loaded"},
+	    {"ssl_engine_callback_data", "no further code is loaded"},
+	    {"ssl.providers", "no further code is loaded"},
+	    {"sasl.kerberos.kinit.cmd", "no program is started"},
+	    {"sasl.kerberos.min.time.before.relogin", "no program is started"},
+	};
+	struct fixture f = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		char text[128], said[256];
+
+		snprintf(text, sizeof(text), "%s=/tmp/s3cret", refused[i].name);
+		snprintf(said, sizeof(said),
+		    "KAFKA_CONFIG: line 1 of the file: %s can't be set: %s\n", refused[i].name,
+		    refused[i].why);
+		assert_false(parse(&f, text));
+		assert_buf_equal(&f.mistakes, said);
+	}
 	done(&f);
 }
 
@@ -181,6 +212,7 @@ main(void)
 	    cmocka_unit_test(takes_what_there_is),
 	    cmocka_unit_test(names_all_that_is_wrong_and_no_value),
 	    cmocka_unit_test(refuses_what_is_the_programs_own),
+	    cmocka_unit_test(refuses_what_runs_code),
 	    cmocka_unit_test(refuses_what_is_no_text),
 	    cmocka_unit_test_setup_teardown(reads_a_file, tmpdir_setup, tmpdir_teardown),
 	    cmocka_unit_test_setup_teardown(says_why_it_reads_none, tmpdir_setup, tmpdir_teardown),
