@@ -10,6 +10,8 @@ kafka_fetch_needs=(maven=program:mvn)
 kafka_fetch() {
 	local folder=$1
 	shift
+	# mvn would take it as one beside its pom.
+	[[ $folder == /* ]] || folder=$PWD/$folder
 	kafka_is_there "$folder" && return
 	rm -rf -- "$folder" "$folder.new" || return
 	# -C: a jar whose checksum is wrong is none.
