@@ -13,9 +13,9 @@ usage() {
 Usage: ./start-cluster.sh [--no-install] [--help]
 
 Installs what is missing (Debian, Ubuntu; Apache Kafka comes from Maven Central, once), builds, and runs a cluster
-on this machine in the foreground: three Kafka brokers, two servers behind one nginx, two writers, and the reading
-of both. Ctrl-C or SIGTERM stops all of it. Whatever of it is killed meanwhile is started again: try it. With
---no-install it installs nothing: it says what is missing, and ends.
+on this machine in the foreground: three Kafka brokers, two servers behind one nginx, two writers, and a reader for
+each writer's files. Ctrl-C or SIGTERM stops all of it. Any part that is killed meanwhile is started again: try it.
+With --no-install it installs nothing: it says what is missing, and ends.
 
 Settings come from the environment, then from .env in the current folder, as start.sh's do. Besides:
 
