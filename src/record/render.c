@@ -5,14 +5,11 @@
 #include "python/pybool.h"
 #include "python/pyvalue.h"
 #include "record/entry.h"
-#include "record/record_line.h"
 #include "record/render_exception.h"
+#include "record/render_inside.h"
 #include "json/json.h"
 
 #include <stdio.h>
-
-/* Buffers larger than this are given back after the record that needed them. */
-#define KEEP_BYTES (64 * 1024)
 
 void
 render_init(struct render *r, const struct formatter *formatter, struct budget *budget)
@@ -38,85 +35,9 @@ render_free(struct render *r)
 	buf_free(&r->converted);
 }
 
-/* Empties a buffer for its next use; that it failed must not be forgotten with it. */
-static void
-reuse(struct render *r, struct buf *b)
-{
-	r->failed = r->failed || b->failed;
-	r->over_max = r->over_max || b->over_max;
-	buf_clear(b, KEEP_BYTES);
-}
+/* --- the message --- */
 
-static struct value
-text_of(const struct buf *b)
-{
-	return (struct value){VALUE_STRING, b->len > 0 ? b->data : "", b->len, NULL};
-}
-
-/* --- the message: LogRecord.getMessage() --- */
-
-/* str(v), in b unless v is a string already. */
-static struct value
-str(struct buf *b, struct value v)
-{
-	if (v.type == VALUE_STRING)
-		return v;
-	pyvalue_str(b, v);
-	return text_of(b);
-}
-
-/* Whether LOG_FORMAT shows a member, or the entry does elsewhere. */
-static bool
-is_shown(const struct render *r, const struct record *record, struct value name)
-{
-	static const record_fields elsewhere =
-	    RECORD_ALWAYS_TYPED | RECORD_BIT(FIELD_MSG) | RECORD_BIT(FIELD_MESSAGE) |
-	    RECORD_BIT(FIELD_TRACE) | RECORD_BIT(FIELD_REMOTE_ADDR) | RECORD_BIT(FIELD_RECEIVED);
-	int field = record_field(name.text, name.len);
-
-	if (field >= 0 && ((elsewhere | record->spent | record->not_sent) & RECORD_BIT(field)) != 0)
-		return true;
-	for (size_t i = 0; i < r->formatter->parts; i++) {
-		const struct formatter_part *part = &r->formatter->part[i];
-
-		if (part->literal || part->field != field)
-			continue;
-		if (field >= 0 ||
-		    (part->len == name.len && memcmp(part->text, name.text, name.len) == 0))
-			return true;
-	}
-	return false;
-}
-
-/*
- * structlog's `event`, and after it its key-value pairs, which are the half of what it says, as its
- * ConsoleRenderer prints them: key=value, by repr() where a string would not be one word.
- */
-static struct value
-event(struct render *r, const struct record *record)
-{
-	const struct json_node *node = json_first(record->object);
-
-	pyvalue_str(&r->message, record->field[FIELD_MESSAGE]);
-	for (; node != NULL; node = json_next(node)) {
-		struct value name = json_name(node), v = json_value(node);
-		bool word = v.type == VALUE_STRING && strpbrk(v.text, " \t=\r\n\"'") == NULL;
-
-		/* What says only that there was an exception to be formatted. */
-		if (v.type != VALUE_STRING && v.type != VALUE_ARRAY && v.type != VALUE_OBJECT &&
-		    record_field(name.text, name.len) == FIELD_EXC_INFO)
-			continue;
-		if (is_shown(r, record, name))
-			continue;
-		buf_putc(&r->message, ' ');
-		buf_append(&r->message, name.text, name.len);
-		buf_putc(&r->message, '=');
-		pyvalue_bounded(&r->message, v, word ? 's' : 'r', SIZE_MAX);
-	}
-	return text_of(&r->message);
-}
-
-/* The message of a record; *formatted tells whether Python would have made it too. */
+/* LogRecord.getMessage(); *formatted tells whether Python would have made it too. */
 static struct value
 message(struct render *r, const struct record *record, bool *formatted)
 {
@@ -124,16 +45,16 @@ message(struct render *r, const struct record *record, bool *formatted)
 
 	*formatted = true;
 	if (record->event && !r->formatter->json)
-		return event(r, record);
+		return render_event(r, record);
 	if (record->field[FIELD_MESSAGE].type != VALUE_ABSENT)
-		return str(&r->message, record->field[FIELD_MESSAGE]);
+		return render_str(&r->message, record->field[FIELD_MESSAGE]);
 	if (!pybool(args))
-		return str(&r->message, record->field[FIELD_MSG]);
-	msg = str(&r->field, record->field[FIELD_MSG]);
+		return render_str(&r->message, record->field[FIELD_MSG]);
+	msg = render_str(&r->field, record->field[FIELD_MSG]);
 	if (pyformat_percent(&r->message, msg, args, r->bounds.message, &r->bounds.work) !=
 	    PYFORMAT_OK) {
 		*formatted = false;
-		reuse(r, &r->message);
+		render_reuse(r, &r->message);
 		buf_append(&r->message, msg.text, msg.len);
 		buf_puts(&r->message, " args=");
 		if (args.type == VALUE_LITERAL)
@@ -141,7 +62,7 @@ message(struct render *r, const struct record *record, bool *formatted)
 		else
 			json_write(&r->message, args, false);
 	}
-	return text_of(&r->message);
+	return render_text_of(&r->message);
 }
 
 /* --- the fields of the line --- */
@@ -197,7 +118,7 @@ default_value(
 	case FIELD_NAME: return value_string("root");
 	case FIELD_LEVELNAME:
 		buf_puts(&r->field, level_name_of(record->levelno, name, sizeof(name)));
-		return text_of(&r->field);
+		return render_text_of(&r->field);
 	case FIELD_LEVELNO: buf_printf(&r->field, "%ld", record->levelno); break;
 	case FIELD_CREATED:
 		buf_printf(&r->field, "%lld.%06lld",
@@ -239,14 +160,14 @@ field_value(struct render *r, const struct record *record, const struct render_a
 	case FIELD_REMOTE_ADDR: return arrival->remote_addr;
 	default: break;
 	}
-	reuse(r, &r->field);
+	render_reuse(r, &r->field);
 	if (part->field == FIELD_ASCTIME) {
 		write_asctime(r, record, arrival, &r->field);
-		return text_of(&r->field);
+		return render_text_of(&r->field);
 	}
 	if (part->field == FIELD_RECEIVED) {
 		timestamp_utc(&r->field, arrival->time);
-		return text_of(&r->field);
+		return render_text_of(&r->field);
 	}
 	v = record->field[part->field];
 	if (v.type == VALUE_ABSENT)
@@ -255,7 +176,7 @@ field_value(struct render *r, const struct record *record, const struct render_a
 		write_tuple(&r->field, v, spec->conversion);
 		if (spec->conversion == 'a' || spec->conversion == 'r')
 			spec->conversion = 's'; /* which it is already */
-		return text_of(&r->field);
+		return render_text_of(&r->field);
 	}
 	return v;
 }
@@ -276,13 +197,13 @@ write_field(struct render *r, const struct record *record, const struct render_a
 		entry_text(e, v.text, v.len);
 		return;
 	}
-	reuse(r, &r->converted);
+	render_reuse(r, &r->converted);
 	/* Once a field and record: its work is bounded by what was sent. */
 	if (pyformat_convert(&r->converted, &spec, v, r->bounds.text) != PYFORMAT_OK) {
 		/* Python would have lost the record over this field: show it as it is. */
 		spec.conversion = 's';
 		spec.precision = -1;
-		reuse(r, &r->converted);
+		render_reuse(r, &r->converted);
 		pyformat_convert(&r->converted, &spec, v, r->bounds.text);
 	}
 	entry_text(e, r->converted.data, r->converted.len);
@@ -293,7 +214,7 @@ write_field(struct render *r, const struct record *record, const struct render_a
 static void
 write_block(struct render *r, struct entry *e, struct value v)
 {
-	reuse(r, &r->field);
+	render_reuse(r, &r->field);
 	render_exception(e, v, &r->field);
 }
 
@@ -314,8 +235,8 @@ write_trace(struct render *r, struct entry *e, struct value trace)
 	while (node != NULL) {
 		struct value line;
 
-		reuse(r, &r->field);
-		line = str(&r->field, json_value(node));
+		render_reuse(r, &r->field);
+		line = render_str(&r->field, json_value(node));
 		entry_text(e, line.text, line.len);
 		node = json_next(node);
 		if (node != NULL)
@@ -347,136 +268,6 @@ write_text(struct render *r, const struct record *record, const struct render_ar
 	entry_end(&e);
 }
 
-/* --- LOG_FORMAT=json --- */
-
-static void
-write_member(struct render *r, struct buf *out, const char *name, size_t len, struct value v)
-{
-	if (out->len > 0 && out->data[out->len - 1] != '{')
-		buf_putc(out, ',');
-	json_write_string(out, name, len, true);
-	buf_putc(out, ':');
-	if (!json_write(out, v, true))
-		r->added.strings = true;
-}
-
-static struct value
-received(struct render *r, int64_t time)
-{
-	if (r->received.len == 0 || r->received_at != time) {
-		buf_clear(&r->received, KEEP_BYTES);
-		timestamp_utc(&r->received, time);
-		r->received_at = time;
-		r->failed = r->failed || r->received.failed;
-	}
-	return text_of(&r->received);
-}
-
-/* What of a line is not as it was sent. */
-struct line {
-	struct render *render;
-	const struct record *record;
-	struct value message;
-	bool message_written;
-	record_fields left; /* had from other loggers' fields, and not written yet */
-};
-
-/* A member that was sent. */
-static void
-write_sent(struct line *l, struct buf *out, struct value name, struct value v)
-{
-	int f = record_field(name.text, name.len);
-
-	if (f == FIELD_REMOTE_ADDR || f == FIELD_RECEIVED)
-		return;
-	if (f == FIELD_MESSAGE) {
-		l->message_written = true;
-		v = l->message;
-	}
-	if (f == FIELD_LEVELNAME || f == FIELD_NAME || f == FIELD_CREATED) {
-		if (v.type == VALUE_NULL && (l->left & RECORD_BIT(f)) != 0) {
-			v = l->record->field[f];
-			l->render->added.fields |= RECORD_BIT(f);
-		}
-		l->left &= ~RECORD_BIT(f);
-	}
-	write_member(l->render, out, name.text, name.len, v);
-}
-
-/* A part of a line that is made already, and begins with a comma. */
-static void
-copy_part(struct buf *out, const struct buf *line, size_t from, size_t to)
-{
-	if (from < to && out->len > 0 && out->data[out->len - 1] == '{')
-		from++;
-	if (from < to)
-		buf_append(out, line->data + from, to - from);
-}
-
-/* What was sent, by the line that the scan has made of it: only its holes are to be filled. They
- * have nodes in the same order, and others are in between. */
-static void
-fill_line(struct line *l, const struct record_line *made, struct buf *out)
-{
-	const struct json_node *node = json_first(l->record->sent);
-	size_t at = 0;
-
-	for (size_t i = 0; i < made->holes; i++) {
-		const struct record_line_hole *hole = &made->hole[i];
-		struct value name = value_absent;
-
-		copy_part(out, &made->text, at, hole->at);
-		at = hole->at;
-		for (; node != NULL; node = json_next(node)) {
-			name = json_name(node);
-			if (name.len == hole->name.len &&
-			    memcmp(name.text, hole->name.text, name.len) == 0)
-				break;
-		}
-		if (node == NULL)
-			break;
-		write_sent(l, out, name, json_value(node));
-		node = json_next(node);
-	}
-	copy_part(out, &made->text, at, made->text.len);
-	l->left &= ~made->sent;
-}
-
-static void
-write_json(struct render *r, const struct record *record, const struct render_arrival *arrival,
-    struct value msg, struct buf *out)
-{
-	/* Had from other loggers' fields, so that whoever reads the file finds them by one name. */
-	static const enum field named[] = {FIELD_LEVELNAME, FIELD_NAME, FIELD_CREATED};
-	struct line l = {r, record, msg, false, record->derived};
-	const struct json_node *node;
-
-	buf_putc(out, '{');
-	if (record->line != NULL) {
-		fill_line(&l, record->line, out);
-	} else {
-		for (node = json_first(record->sent); node != NULL; node = json_next(node))
-			write_sent(&l, out, json_name(node), json_value(node));
-	}
-	if (!l.message_written) {
-		write_member(r, out, "message", 7, msg);
-		r->added.fields |= RECORD_BIT(FIELD_MESSAGE);
-	}
-	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
-		const char *name = record_field_name(named[i]);
-
-		if ((l.left & RECORD_BIT(named[i])) != 0 &&
-		    record->field[named[i]].type != VALUE_ABSENT) {
-			write_member(r, out, name, strlen(name), record->field[named[i]]);
-			r->added.fields |= RECORD_BIT(named[i]);
-		}
-	}
-	if (arrival->remote_addr.type == VALUE_STRING)
-		write_member(r, out, "remote_addr", 11, arrival->remote_addr);
-	write_member(r, out, "received", 8, received(r, arrival->time));
-	buf_puts(out, "}\n");
-}
-
 bool
 render_record(struct render *r, const struct record *record, const struct render_arrival *arrival,
     struct buf *out)
@@ -489,12 +280,12 @@ render_record(struct render *r, const struct record *record, const struct render
 	msg = message(r, record, &formatted);
 
 	if (r->formatter->json)
-		write_json(r, record, arrival, msg, out);
+		render_json(r, record, arrival, msg, out);
 	else
 		write_text(r, record, arrival, msg, out);
-	reuse(r, &r->message);
-	reuse(r, &r->field);
-	reuse(r, &r->converted);
+	render_reuse(r, &r->message);
+	render_reuse(r, &r->field);
+	render_reuse(r, &r->converted);
 	out->failed = out->failed || r->failed;
 	out->over_max = out->over_max || r->over_max;
 	return formatted;
