@@ -1,16 +1,15 @@
 #include "web/fcgi.h"
 
 #include "base/diag.h"
+#include "web/fcgi_feed.h"
+#include "web/fcgi_params.h"
 #include "web/request.h"
 #include "web/response.h"
 
 #include <errno.h>
 #include <fcgiapp.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 /* Memory of a body that a connection keeps between requests: that of a hundred usual records. */
 #define KEEP_BODY (64 * 1024)
@@ -24,18 +23,10 @@
 /* Not a descriptor: libfcgi must never accept by itself, and fails at once with EBADF. */
 #define NO_LISTENER (-1)
 
-/* Linux 6.3; nobody executes what is in there. */
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U
-#endif
-
 struct fcgi_thread {
 	const struct app *app;
 	void *app_thread;
-	int feed;     /* a memfd of REQUEST_BUFFER bytes, or more while it holds a larger request */
-	int reading;  /* the same for libfcgi, which may close it; -1: there is none now */
-	char *buffer; /* the feed's first REQUEST_BUFFER bytes */
-	size_t fed;   /* bytes of a request that was written to it; 0: it was received there */
+	struct fcgi_feed feed;
 };
 
 struct fcgi_connection {
@@ -51,64 +42,6 @@ struct fcgi_connection {
 };
 
 /* --- threads --- */
-
-static bool
-open_reading(struct fcgi_thread *t)
-{
-	t->reading = fcntl(t->feed, F_DUPFD_CLOEXEC, 0);
-	return t->reading >= 0;
-}
-
-/* False, with errno. */
-static bool
-open_feed(struct fcgi_thread *t)
-{
-	void *buffer;
-
-	t->feed = memfd_create("request", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-	if (t->feed < 0 && errno == EINVAL)
-		t->feed = memfd_create("request", MFD_CLOEXEC);
-	if (t->feed < 0 || ftruncate(t->feed, REQUEST_BUFFER) < 0)
-		return false;
-	buffer = mmap(NULL, REQUEST_BUFFER, PROT_READ | PROT_WRITE, MAP_SHARED, t->feed, 0);
-	if (buffer == MAP_FAILED)
-		return false;
-	t->buffer = buffer;
-	return open_reading(t);
-}
-
-/* Gives back what a large request took of it. */
-static void
-empty_feed(struct fcgi_thread *t)
-{
-	/* Making it smaller needs nothing that could be missing. */
-	if (t->fed > REQUEST_BUFFER && ftruncate(t->feed, REQUEST_BUFFER) < 0)
-		diag_warn("memory is not given back: %s", diag_reason(errno));
-	budget_shrink(t->app->budget, t->fed, 0);
-	t->fed = 0;
-}
-
-/* Has it hold a whole request, which is mostly there: it was received into the feed's own memory.
- * (What an earlier one left after its end, libfcgi does not come to.) False: there is no memory. */
-static bool
-fill_feed(struct fcgi_thread *t, const struct request *r)
-{
-	if (t->reading < 0 && !open_reading(t))
-		return false;
-	if (r->bytes != t->buffer) {
-		if (!budget_grow(t->app->budget, 0, r->len))
-			return false;
-		t->fed = r->len;
-		if (pwrite(t->feed, r->bytes, r->len, 0) != (ssize_t)r->len) {
-			empty_feed(t);
-			return false;
-		}
-	}
-	if (lseek(t->reading, 0, SEEK_SET) == 0)
-		return true;
-	empty_feed(t);
-	return false;
-}
 
 bool
 fcgi_init(void)
@@ -126,8 +59,7 @@ fcgi_thread_new(const struct app *app, char *error, size_t size)
 		return NULL;
 	}
 	t->app = app;
-	t->reading = -1;
-	if (!open_feed(t)) {
+	if (!fcgi_feed_open(&t->feed, app->budget)) {
 		snprintf(error, size,
 		    "no thread can work: memfd_create(2), which Linux has since 3.17: %s",
 		    diag_reason(errno));
@@ -150,12 +82,7 @@ fcgi_thread_free(struct fcgi_thread *t)
 		return;
 	if (t->app_thread != NULL)
 		t->app->thread_free(t->app_thread);
-	if (t->buffer != NULL)
-		munmap(t->buffer, REQUEST_BUFFER);
-	if (t->reading >= 0)
-		close(t->reading);
-	if (t->feed >= 0)
-		close(t->feed);
+	fcgi_feed_close(&t->feed);
 	free(t);
 }
 
@@ -241,12 +168,12 @@ accept_request(struct fcgi_connection *c, struct fcgi_thread *t)
 {
 	bool accepted;
 
-	c->libfcgi.ipcFd = t->reading;
+	c->libfcgi.ipcFd = t->feed.reading;
 	accepted = FCGX_Accept_r(&c->libfcgi) == 0;
 	c->libfcgi.ipcFd = c->fd;
 	if (!accepted) {
 		/* libfcgi closed what it read from, and has forgotten that it is detached. */
-		t->reading = -1;
+		t->feed.reading = -1;
 		FCGX_Detach(&c->libfcgi);
 	}
 	/* It accepts as well when it could not read the parameters. */
@@ -259,7 +186,7 @@ read_body(struct fcgi_connection *c, struct fcgi_thread *t)
 	struct http_body *body = &c->body;
 
 	if (body->kept) {
-		c->libfcgi.ipcFd = t->reading;
+		c->libfcgi.ipcFd = t->feed.reading;
 		body->kept = read_bytes(c->libfcgi.in, &c->body_bytes, body->len);
 		c->libfcgi.ipcFd = c->fd;
 	}
@@ -267,63 +194,6 @@ read_body(struct fcgi_connection *c, struct fcgi_thread *t)
 		buf_free(&c->body_bytes);
 	body->data = c->body_bytes.data;
 	body->memory = c->body_bytes.cap;
-}
-
-/* Whose a parameter is. */
-enum reads { BOTH, WHO_SUBMITS, WHO_STREAMS };
-
-/* The parameters in the order in which nginx passes them. */
-static const struct param {
-	const char *name; /* and its '=' */
-	size_t len;
-	size_t field;
-	enum reads who;
-} params[] = {
-#define PARAM(member, name, who)                                                                   \
-	{name "=", sizeof(name), offsetof(struct http_request, member), who},
-#define PARAM_BOTH(member, name)  PARAM(member, name, BOTH)
-#define PARAM_WRITE(member, name) PARAM(member, name, WHO_SUBMITS)
-#define PARAM_READ(member, name)  PARAM(member, name, WHO_STREAMS)
-    HTTP_PARAMS(PARAM_BOTH) HTTP_WRITE_PARAMS(PARAM_WRITE) HTTP_READ_PARAMS(PARAM_READ)};
-
-#define PARAMS (sizeof(params) / sizeof(params[0]))
-
-/* The first of a name counts, as with FCGX_GetParam(). */
-static void
-set_param(const struct app *app, struct http_request *q, const struct param *p, const char *value)
-{
-	const char **field = (const char **)((char *)q + p->field);
-
-	if (*field != NULL || (p->who == WHO_SUBMITS && app->submit == NULL) ||
-	    (p->who == WHO_STREAMS && app->stream == NULL))
-		return;
-	*field = value;
-}
-
-/* In one pass; FCGX_GetParam() is one for each. A parameter is looked for from the one after the
- * last on: mostly it is that. */
-static void
-read_params(const struct fcgi_connection *c, struct http_request *q)
-{
-	size_t next = 0;
-
-	*q = (struct http_request){0};
-	for (char *const *at = c->libfcgi.envp; *at != NULL; at++) {
-		bool found = false;
-
-		for (size_t i = 0; !found && i < PARAMS; i++) {
-			const struct param *p = &params[next];
-
-			next = next + 1 < PARAMS ? next + 1 : 0;
-			found = strncmp(*at, p->name, p->len) == 0;
-			if (found)
-				set_param(c->app, q, p, *at + p->len);
-		}
-	}
-	if (q->method == NULL)
-		q->method = "";
-	if (q->path == NULL)
-		q->path = "";
 }
 
 /* --- responses --- */
@@ -373,7 +243,7 @@ follow(struct fcgi_connection *c, struct fcgi_thread *t, enum app_verdict verdic
 enum fcgi_outcome
 fcgi_receive(struct fcgi_connection *c, struct fcgi_thread *t, bool large)
 {
-	switch (request_receive(&c->request, c->fd, t->buffer, large)) {
+	switch (request_receive(&c->request, c->fd, t->feed.buffer, large)) {
 	case REQUEST_NONE: return FCGI_IDLE;
 	case REQUEST_PART: return FCGI_UNFINISHED;
 	case REQUEST_LARGE: return FCGI_LARGE;
@@ -387,7 +257,7 @@ fcgi_receive(struct fcgi_connection *c, struct fcgi_thread *t, bool large)
 bool
 fcgi_keep(struct fcgi_connection *c, struct fcgi_thread *t)
 {
-	return request_keep(&c->request, t->buffer);
+	return request_keep(&c->request, t->feed.buffer);
 }
 
 enum fcgi_outcome
@@ -398,20 +268,20 @@ fcgi_begin(struct fcgi_connection *c, struct fcgi_thread *t)
 	enum app_verdict verdict;
 	struct http_request q;
 
-	if (!fill_feed(t, r) && !(request_drop_body(r) && fill_feed(t, r)))
+	if (!fcgi_feed_fill(&t->feed, r) && !(request_drop_body(r) && fcgi_feed_fill(&t->feed, r)))
 		return FCGI_NO_MEMORY;
 	c->body = (struct http_body){.len = r->at.body, .kept = !r->dropped};
 	request_reset(r);
 	if (!accept_request(c, t)) {
-		empty_feed(t);
+		fcgi_feed_empty(&t->feed);
 		return FCGI_OVER;
 	}
-	read_params(c, &q);
+	fcgi_params_read(&q, c->app, c->libfcgi.envp);
 	verdict = c->app->head(t->app_thread, c->job, &q, &response);
 	if (verdict == APP_BODY)
 		read_body(c, t);
 	/* What was not read of it, libfcgi forgets: no refused body is taken for a request. */
-	empty_feed(t);
+	fcgi_feed_empty(&t->feed);
 	if (verdict != APP_STREAM)
 		return follow(c, t, verdict, &response);
 	c->response = response.body;
