@@ -46,8 +46,8 @@ void stream_cut(struct stream *s);
  * or it was never begun. The request's strings and its job are gone after that. */
 void stream_end(struct stream *s);
 
-/* For threads.c: takes a connection after FCGI_STREAM. NULL: there is no memory, and it stays the
- * caller's. */
+/* For threads_serve.c: takes a connection after FCGI_STREAM. NULL: there is no memory, and it stays
+ * the caller's. */
 struct stream *stream_new(struct fcgi_connection *c, const struct app *app);
 
 #endif
