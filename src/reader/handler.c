@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
-
 /* Bytes that a body may take decoded. */
 #define DECODED_MAX ((size_t)64 * 1024)
 
@@ -81,7 +79,7 @@ login_check(struct handler_thread *t, struct handler_job *job, const struct http
 	(void)job;
 	(void)q;
 	r->status = STATUS_200;
-	r->content_type = HANDLER_JSON_TYPE;
+	r->content_type = REPLY_JSON;
 	buf_puts(&r->body, "{\"logLevels\": [");
 	for (int i = 0; i < LEVEL_COUNT; i++) {
 		if ((t->handler->reading.levels & LEVEL_BIT(i)) == 0)
@@ -103,11 +101,11 @@ health(struct handler_thread *t, struct handler_job *job, const struct http_requ
 	(void)job;
 	(void)q;
 	if (fd < 0 && errno != ENOENT)
-		return handler_error(
+		return reply_error(
 		    r, STATUS_503, "the log folder cannot be read: %s", diag_reason(errno));
 	if (fd >= 0)
 		close(fd);
-	return handler_success(r);
+	return reply_success(r);
 }
 
 static enum app_verdict
@@ -117,7 +115,7 @@ show_metrics(struct handler_thread *t, struct handler_job *job, const struct htt
 	(void)job;
 	(void)q;
 	r->status = STATUS_200;
-	r->content_type = METRICS_TYPE;
+	r->content_type = REPLY_METRICS;
 	reader_metrics_write(
 	    t->handler->reading.metrics, t->handler->metrics, t->handler->reading.peers, &r->body);
 	return APP_ANSWER;
@@ -163,10 +161,10 @@ head(void *thread, struct app_job *app, const struct http_request *q, struct htt
 	job->remote_addr = q->remote_addr;
 	job->https = q->https != NULL && strcmp(q->https, "on") == 0;
 	if (route == NULL)
-		return handler_error(r, STATUS_404, "there is nothing at %.200s", q->path);
+		return reply_error(r, STATUS_404, "there is nothing at %.200s", q->path);
 	if (!http_takes(route->method, q->method)) {
 		r->allow = route->allow;
-		return handler_error(
+		return reply_error(
 		    r, STATUS_405, "%s takes %s, not %.40s", q->path, route->method, q->method);
 	}
 	if (route->readers) {
@@ -198,11 +196,12 @@ wake_by(void *self, app_wake *wake, void *context)
 static void
 sent(void *thread, struct app_job *app, const struct http_response *r)
 {
+	const struct handler_job *job = handler_job_of(app);
 	struct handler_thread *t = thread;
 
 	metrics_count_status(t->handler->metrics, r->status);
 	if (r->status != STATUS_200)
-		handler_log_refused(t->handler, handler_job_of(app), r);
+		reply_log_refused(t->handler->refused, r, job->remote_addr);
 }
 
 struct app

@@ -1,9 +1,9 @@
-/* What the parts of handler.c share: a thread's own, a request's own, and how errors are answered.
- */
+/* What the parts of handler.c share: a thread's own, a request's own. */
 #ifndef PBU_HANDLER_JOB_H
 #define PBU_HANDLER_JOB_H
 
 #include "reader/handler.h"
+#include "web/reply.h"
 #include "json/json.h"
 
 struct handler_thread {
@@ -29,8 +29,6 @@ struct handler_job {
 	struct pool_task task;
 };
 
-#define HANDLER_JSON_TYPE "application/json"
-
 /* Answers a request by its head, or says how it goes on (app.h). */
 typedef enum app_verdict handler_head(struct handler_thread *t, struct handler_job *job,
     const struct http_request *q, struct http_response *r);
@@ -41,15 +39,11 @@ handler_job_of(struct app_job *app)
 	return (struct handler_job *)app; /* which it begins with */
 }
 
-/* Answers with an error; the arguments are printf's, and may quote what a client sent. All three
- * are verdicts of a head: APP_ANSWER. */
-enum app_verdict handler_error(struct http_response *r, enum status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-enum app_verdict handler_refuse(struct http_response *r, enum access_verdict verdict);
-enum app_verdict handler_success(struct http_response *r);
-
-/* Logs what was refused: whoever runs the reader sees it, whatever logs nginx keeps. */
-void handler_log_refused(
-    struct reader_handler *h, const struct handler_job *job, const struct http_response *r);
+/* A verdict of a head: APP_ANSWER. */
+static inline enum app_verdict
+handler_refuse(struct http_response *r, enum access_verdict verdict)
+{
+	return reply_error(r, access_status(verdict), "%s", access_words(verdict));
+}
 
 #endif

@@ -37,7 +37,7 @@ log_in(struct handler_thread *t, struct handler_job *job, const char *token, siz
 		set_cookie(job, value, r);
 	}
 	metrics_add(&h->reading.metrics->logins, 1);
-	return handler_success(r);
+	return reply_success(r);
 }
 
 enum app_verdict
@@ -52,9 +52,8 @@ handler_login_head(struct handler_thread *t, struct handler_job *job, const stru
 	if (!access_is_own_site(q))
 		return handler_refuse(r, ACCESS_ELSEWHERE);
 	if (auth_token_of(t->handler->access.read, q, &token)) {
-		verdict = token.failed
-			      ? handler_error(r, STATUS_503, "the server is busy; try again")
-			      : log_in(t, job, token.data, token.len, r);
+		verdict = token.failed ? reply_error(r, STATUS_503, "the server is busy; try again")
+				       : log_in(t, job, token.data, token.len, r);
 		auth_forget(&token);
 		return verdict;
 	}
@@ -64,10 +63,10 @@ handler_login_head(struct handler_thread *t, struct handler_job *job, const stru
 		text = q->authorization != NULL ? q->authorization : "";
 		return log_in(t, job, text, strlen(text), r);
 	}
-	if (!http_is_type(q->content_type, HANDLER_JSON_TYPE))
-		return handler_error(r, STATUS_415, "Content-Type must be application/json");
+	if (!http_is_type(q->content_type, REPLY_JSON))
+		return reply_error(r, STATUS_415, "Content-Type must be application/json");
 	if (bytes > HANDLER_BODY_MAX)
-		return handler_error(r, STATUS_413, "the body has %llu bytes, and %d is the most",
+		return reply_error(r, STATUS_413, "the body has %llu bytes, and %d is the most",
 		    bytes, HANDLER_BODY_MAX);
 	job->announced = (size_t)bytes;
 	return APP_BODY;
@@ -85,11 +84,11 @@ handler_login_body(
 	size_t offset;
 
 	if (body->len != job->announced)
-		return handler_error(r, STATUS_400,
+		return reply_error(r, STATUS_400,
 		    "the body has %zu bytes where Content-Length says %zu", body->len,
 		    job->announced);
 	if (!body->kept)
-		return handler_error(r, STATUS_503, "the server is busy; send it again");
+		return reply_error(r, STATUS_503, "the server is busy; send it again");
 	json_begin(t->decoder, body->data, body->len);
 	if (json_next_record(t->decoder, &object, &what, &offset) == JSON_RECORD &&
 	    !json_is_batch(t->decoder))
@@ -97,7 +96,7 @@ handler_login_body(
 	if (token.type == VALUE_STRING)
 		verdict = log_in(t, job, token.text, token.len, r);
 	else
-		verdict = handler_error(r, STATUS_400, "the body must be {\"token\": \"...\"}");
+		verdict = reply_error(r, STATUS_400, "the body must be {\"token\": \"...\"}");
 	json_end(t->decoder);
 	return verdict;
 }
@@ -110,5 +109,5 @@ handler_logout(struct handler_thread *t, struct handler_job *job, const struct h
 	if (!access_is_own_site(q))
 		return handler_refuse(r, ACCESS_ELSEWHERE);
 	set_cookie(job, "", r);
-	return handler_success(r);
+	return reply_success(r);
 }

@@ -51,9 +51,9 @@ handler_query_head(struct handler_thread *t, struct handler_job *job, const stru
 		buf_puts(&why, "cursor: is one of several servers, which are not read here");
 	}
 	if (job->selection.no_memory || why.failed)
-		handler_error(r, STATUS_503, "%s", diag_reason(ENOMEM));
+		reply_error(r, STATUS_503, "%s", diag_reason(ENOMEM));
 	else
-		handler_error(r, STATUS_400, "%.*s", (int)why.len, why.data);
+		reply_error(r, STATUS_400, "%.*s", (int)why.len, why.data);
 	if (r->status == STATUS_400 && job->selection.wrong_at >= 0 && !r->body.failed) {
 		r->body.len--; /* the brace */
 		buf_printf(&r->body, ", \"at\": %" PRId64 "}", job->selection.wrong_at);
@@ -82,10 +82,10 @@ refuse_query(struct handler_job *job, const char *words)
 {
 	struct http_response response = {0};
 
-	handler_error(&response, STATUS_503, "%s", words);
+	reply_error(&response, STATUS_503, "%s", words);
 	stream_begin(job->stream, &response);
 	metrics_count_status(job->handler->metrics, response.status);
-	handler_log_refused(job->handler, job, &response);
+	reply_log_refused(job->handler->refused, &response, job->remote_addr);
 	buf_free(&response.body);
 	end_query(job);
 }

@@ -1,14 +1,10 @@
 #include "server/handler.h"
 
 #include "server/handler_submit.h"
-#include "json/json_error.h"
+#include "web/reply.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define JSON_TYPE    "application/json"
-#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 struct thread {
 	struct handler *handler;
@@ -69,36 +65,6 @@ job_free(struct app_job *app)
 	free(job);
 }
 
-/* --- responses --- */
-
-/* Answers with an error; the arguments are printf's, and may quote what a client sent. */
-static enum app_verdict error(struct http_response *r, enum status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static enum app_verdict
-error(struct http_response *r, enum status status, const char *format, ...)
-{
-	va_list ap;
-
-	r->status = (int)status;
-	r->content_type = JSON_TYPE;
-	va_start(ap, format);
-	json_verror(&r->body, format, ap);
-	va_end(ap);
-	if (status == STATUS_503)
-		r->retry_after = 1;
-	return APP_ANSWER;
-}
-
-static enum app_verdict
-success(struct http_response *r)
-{
-	r->status = STATUS_200;
-	r->content_type = JSON_TYPE;
-	buf_puts(&r->body, "{\"status\": true}");
-	return APP_ANSWER;
-}
-
 /* --- POST /api/log --- */
 
 /* The types of a body that is taken. To add one is a line here. */
@@ -106,7 +72,7 @@ static const struct {
 	const char *name;
 	enum intake_format format;
 } types[] = {
-    {JSON_TYPE, INTAKE_JSON},
+    {REPLY_JSON, INTAKE_JSON},
     {"application/x-ndjson", INTAKE_LINES},
     {"application/jsonl", INTAKE_LINES},
     {"application/x-www-form-urlencoded", INTAKE_FORM},
@@ -125,7 +91,7 @@ refuse_type(struct http_response *r)
 
 		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", before, types[i].name);
 	}
-	return error(r, STATUS_415, "Content-Type must be %s", names);
+	return reply_error(r, STATUS_415, "Content-Type must be %s", names);
 }
 
 static bool
@@ -163,25 +129,25 @@ log_head(struct thread *t, struct handler_job *job, const struct http_request *q
 		return refuse_type(r);
 	if (!set_encoding(job, q->content_encoding)) {
 		r->headers = "Accept-Encoding: gzip, identity\r\n"; /* RFC 9110, 15.5.16 */
-		return error(r, STATUS_415,
+		return reply_error(r, STATUS_415,
 		    "Content-Encoding must be gzip (once) or identity, not %.40s",
 		    q->content_encoding);
 	}
 	if (length == NULL || *length == '\0')
-		return error(
+		return reply_error(
 		    r, STATUS_411, "Content-Length is missing: send the body's length in bytes");
 	digits = strspn(length, "0123456789");
 	if (length[digits] != '\0')
-		return error(r, STATUS_400, "Content-Length is not a number: %.40s", length);
+		return reply_error(r, STATUS_400, "Content-Length is not a number: %.40s", length);
 	/* What is too long becomes ULLONG_MAX. */
 	bytes = strtoull(length, NULL, 10);
 	if (bytes > most)
-		return error(r, STATUS_413,
+		return reply_error(r, STATUS_413,
 		    "the body has %.40s bytes, and %llu is the most (MAX_BODY_BYTES)", length,
 		    most);
 	if (q->idempotency_key != NULL && *q->idempotency_key != '\0' &&
 	    !repeats_parse(q->idempotency_key, &job->claim.key))
-		return error(r, STATUS_400, "Idempotency-Key must be " REPEATS_FORM);
+		return reply_error(r, STATUS_400, "Idempotency-Key must be " REPEATS_FORM);
 	job->ticket.batch =
 	    (struct ticket_batch){job->claim.key.id, job->claim.key.len, job->claim.key.number};
 	job->announced = (size_t)bytes;
@@ -197,10 +163,11 @@ log_body(void *thread, struct app_job *app, const struct http_body *body, struct
 	enum intake_status status;
 
 	if (body->len != job->announced)
-		return error(r, STATUS_400, "the body has %zu bytes where Content-Length says %zu",
-		    body->len, job->announced);
+		return reply_error(r, STATUS_400,
+		    "the body has %zu bytes where Content-Length says %zu", body->len,
+		    job->announced);
 	if (!body->kept)
-		return error(r, STATUS_503, "the server is busy; send it again");
+		return reply_error(r, STATUS_503, "the server is busy; send it again");
 	job->received = body->len;
 	status = intake_take(t->intake,
 	    &(struct intake_body){.bytes = body->data,
@@ -222,9 +189,9 @@ log_body(void *thread, struct app_job *app, const struct http_body *body, struct
 	}
 	switch (status) {
 	case INTAKE_GOOD: break;
-	case INTAKE_BAD: return error(r, STATUS_400, "%s", result.what);
-	case INTAKE_TOO_LARGE: return error(r, STATUS_413, "%s", result.what);
-	case INTAKE_NO_MEMORY: return error(r, STATUS_503, "%s", result.what);
+	case INTAKE_BAD: return reply_error(r, STATUS_400, "%s", result.what);
+	case INTAKE_TOO_LARGE: return reply_error(r, STATUS_413, "%s", result.what);
+	case INTAKE_NO_MEMORY: return reply_error(r, STATUS_503, "%s", result.what);
 	}
 	return APP_LATER;
 }
@@ -263,9 +230,10 @@ answer(void *thread, struct app_job *app, struct http_response *r)
 	if (job->ticket.result == TICKET_LATE)
 		return APP_BODY;
 	if (job->ticket.result == TICKET_TOO_LARGE)
-		return error(r, STATUS_413, "record %zu: %s", job->ticket.which, job->ticket.why);
+		return reply_error(
+		    r, STATUS_413, "record %zu: %s", job->ticket.which, job->ticket.why);
 	if (job->ticket.result == TICKET_FAILED)
-		return error(r, STATUS_503, "%s",
+		return reply_error(r, STATUS_503, "%s",
 		    job->ticket.why != NULL ? job->ticket.why
 					    : "the record could not be written now; send it again");
 	if (job->repeated) {
@@ -274,7 +242,7 @@ answer(void *thread, struct app_job *app, struct http_response *r)
 		metrics_add(&m->dropped, job->counts.dropped);
 		metrics_add(&m->unformatted, job->counts.unformatted);
 	}
-	success(r);
+	reply_success(r);
 	if (job->counts.batch) {
 		r->body.len--; /* the brace */
 		buf_printf(&r->body, ", \"records\": %zu}", job->counts.records);
@@ -293,8 +261,8 @@ health(struct thread *t, struct handler_job *job, const struct http_request *q,
 	(void)job;
 	(void)q;
 	if (t->handler->sink.ready(t->handler->sink.self, why, sizeof(why)))
-		return success(r);
-	return error(r, STATUS_503, "%s", why);
+		return reply_success(r);
+	return reply_error(r, STATUS_503, "%s", why);
 }
 
 static enum app_verdict
@@ -304,7 +272,7 @@ show_metrics(struct thread *t, struct handler_job *job, const struct http_reques
 	(void)job;
 	(void)q;
 	r->status = STATUS_200;
-	r->content_type = METRICS_TYPE;
+	r->content_type = REPLY_METRICS;
 	metrics_write(t->handler->metrics, &r->body);
 	return APP_ANSWER;
 }
@@ -318,7 +286,7 @@ authorized(struct thread *t, struct handler_job *job, const struct http_request 
 	(void)t;
 	(void)job;
 	(void)q;
-	return success(r);
+	return reply_success(r);
 }
 
 /* Every path that is answered. To add one is a line here. */
@@ -361,30 +329,16 @@ head(void *thread, struct app_job *app, const struct http_request *q, struct htt
 	job->ticket.batch.id = NULL;
 	job->repeated = false;
 	if (route == NULL)
-		return error(r, STATUS_404, "there is nothing at %.200s", q->path);
+		return reply_error(r, STATUS_404, "there is nothing at %.200s", q->path);
 	if (!http_takes(route->method, q->method)) {
 		r->allow = route->allow;
-		return error(r, STATUS_405, "%s takes %s, not %.40s%s", q->path, route->method,
-		    q->method, route->hint);
+		return reply_error(r, STATUS_405, "%s takes %s, not %.40s%s", q->path,
+		    route->method, q->method, route->hint);
 	}
-	if (route->token && !auth_allows(t->handler->auth, q)) {
-		r->authenticate = true;
-		return error(r, STATUS_401,
+	if (route->token && !auth_allows(t->handler->auth, q))
+		return reply_error(r, STATUS_401,
 		    "a valid token is needed: send it as \"Authorization: <token>\"");
-	}
 	return route->head(t, job, q, r);
-}
-
-/* Logs what was refused: whoever runs the server sees it, whatever logs nginx keeps. */
-static void
-log_refused(struct handler *h, const struct handler_job *job, const struct http_response *r)
-{
-	bool known = job->remote_addr != NULL && *job->remote_addr != '\0';
-	size_t begin = strlen(JSON_ERROR_BEGIN);
-
-	diag_warn_limited(&h->refused[status_index(r->status)],
-	    "refused with %d: %.*s (from %.64s)", r->status, (int)(r->body.len - begin - 1),
-	    r->body.data + begin, known ? job->remote_addr : "an unknown address");
 }
 
 static void
@@ -396,7 +350,7 @@ sent(void *thread, struct app_job *app, const struct http_response *r)
 	metrics_count_status(t->handler->metrics, r->status);
 	metrics_add(&t->handler->metrics->body_bytes, job->received);
 	if (r->status != STATUS_200)
-		log_refused(t->handler, job, r);
+		reply_log_refused(t->handler->refused, r, job->remote_addr);
 	intake_clear(&job->entries);
 }
 

@@ -38,6 +38,7 @@ def test_likes_what_leads_down(tmp_path):
     ("base/level.c", '\n#include "json/json.h"\n', "src/base/level.c:2: base may not include json/json.h"),
     ("json/text.h", '#include "record/record.h"\n', "src/json/text.h:1: json may not include record/record.h"),
     ("web/auth.c", '#include "files/logs.h"\n', "src/web/auth.c:1: web may not include files/logs.h"),
+    ("web/reply.c", '#include "json/json_error.h"\n#include "json/json.h"\n', "src/web/reply.c:2: web may not include json/json.h"),
     ("files/commit.h", '#include "web/http.h"\n', "src/files/commit.h:1: files may not include web/http.h"),
     ("files/append.c", '#include "record/record.h"\n', "src/files/append.c:1: files may not include record/record.h"),
     ("web/app.c", '#include "server/handler.h"\n', "src/web/app.c:1: web may not include server/handler.h"),
