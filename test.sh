@@ -490,8 +490,9 @@ stage_fuzz() {
 	fi
 	build_in build-fuzz CC=clang --enable-sanitizers=address,undefined,fuzzer-no-link CFLAGS='-g -O1' &&
 		make -s -j "$(nproc)" -C build-fuzz fuzz || return 1
-	for name in json record pyformat render entry_parse handler auth request gunzip form pyliteral cursor search message; do
-		fuzz_one "$name" &
+	# Each target has a corpus of its name.
+	for name in tests/fuzz/corpus/*; do
+		fuzz_one "${name##*/}" &
 		jobs+=($!)
 		((${#jobs[@]} < 2)) && continue
 		wait "${jobs[0]}"
