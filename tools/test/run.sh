@@ -1,0 +1,70 @@
+# How a folder is built, and how the tests in one are run against it. Sourced by test.sh.
+# shellcheck shell=bash
+
+# is_configured FOLDER: with cmocka, without which no unit test can run, and with all that is optional.
+is_configured() {
+	local name
+	for name in HAVE_CMOCKA WITH_KAFKA WITH_PEERS; do
+		grep -qs "\"${name}_TRUE\"\\]=\"\"" "$1/config.status" || return 1
+	done
+}
+
+# build_in FOLDER OPTION...: configures, unless it is, and builds.
+build_in() {
+	local folder=$1
+	shift
+	mkdir -p "$folder" &&
+		if [[ ! -e configure ]]; then autoreconf -fi; fi &&
+		if ! is_configured "$folder"; then
+			(cd "$folder" && ../configure --quiet "$@")
+		fi &&
+		make -s -j "$(nproc)" -C "$folder" all
+}
+
+# Of the integration tests, those that say something of each build.
+other_build='not slow and not once'
+
+# make check in a folder, and its counts: automake sums up in lines like "# PASS:  12".
+unit_in() {
+	local log=$1/check.log status counts
+	shift
+	"$@" make -s -j "$(nproc)" -C "${log%/*}" check 2>&1 | tee "$log"
+	status=${PIPESTATUS[0]}
+	counts=$(sed -n 's/^# \([A-Z]*\): *\([0-9]*\)$/\1=\2/p' "$log")
+	local PASS=0 SKIP=0 XFAIL=0 FAIL=0 XPASS=0 ERROR=0 name value
+	while IFS='=' read -r name value; do
+		case $name in PASS | SKIP | XFAIL | FAIL | XPASS | ERROR) printf -v "$name" %s "$value" ;; esac
+	done <<<"$counts"
+	((passed += PASS + XFAIL, skipped += SKIP, failed += FAIL + XPASS + ERROR))
+	# It did not get as far as its tests, or died outside of them.
+	((status != 0 && FAIL + XPASS + ERROR == 0)) && ((++failed))
+	((FAIL + XPASS + ERROR > 0)) && tell_failures "$log"
+	((status == 0 && PASS == 0)) && echo "make check ran no test" && ((++failed)) && return 1
+	return "$status"
+}
+
+# pytest_in TESTS FOLDER MARKS PREFIX...: pytest of a folder in tests/ against the build in another.
+pytest_in() {
+	local tests=$1 folder=$2 marks=$3 report
+	shift 3
+	report=$tree/$folder/pytest.xml
+	rm -f "$report"
+	(cd "tests/$tests" && BUILD_DIR=$folder "$@" timeout --kill-after=60 1800 \
+		"$tree/.venv/bin/python" -m pytest -q -m "$marks" --junitxml="$report" -o cache_dir="$tree/$folder/.pytest_cache")
+	count_pytest $? "$report"
+}
+
+# as_root_in TESTS NEED...: pytest of a folder that only root can run.
+as_root_in() {
+	local tests=$1
+	shift
+	if ((EUID != 0)); then
+		echo "tests/$tests makes containers, mounts or guests: run this stage as root" >&2
+		return 1
+	fi
+	if ! packages_install "$@"; then
+		echo "$packages_error" >&2
+		return 1
+	fi
+	pytest_in "$tests" build '' env
+}
