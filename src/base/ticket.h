@@ -9,11 +9,10 @@
 
 /* An entry, where whatever writes them wants each by itself. */
 struct entry_mark {
-	size_t len;	  /* in the buffer of its level, after those before it */
-	uint32_t key_len; /* of its logger's name, in `keys`, */
-	uint32_t
-	    added_len;	/* and behind it, of what tells it from what was sent (render_added.h) */
-	uint32_t index; /* of the record in its request, dropped ones counted */
+	size_t len;	    /* in the buffer of its level, after those before it */
+	uint32_t key_len;   /* of its logger's name, in `keys`, */
+	uint32_t added_len; /* and after it, of what tells it from what was sent (render_added.h) */
+	uint32_t index;	    /* of the record in its request, dropped ones counted */
 	enum level level;
 };
 

@@ -28,7 +28,7 @@
 /* Writes what comes before the index; its length. The id has BATCH_ID_MAX bytes at most. */
 size_t batch_begin(char text[BATCH_MAX], const char *id, size_t len, uint64_t number);
 
-/* Writes the rest behind it; the length of the whole. */
+/* Writes the rest after it; the length of the whole. */
 size_t batch_end(
     char text[BATCH_MAX], size_t begun, uint32_t index, const char *added, size_t added_len);
 

@@ -282,7 +282,7 @@ parse(const char *text, size_t len, struct checkpoint *c, struct seen *seen)
 	if (decoder == NULL)
 		return what;
 	json_begin(decoder, text, len);
-	/* An object, and nothing behind it. */
+	/* An object, and nothing after it. */
 	if (json_next_record(decoder, &object, &unused, &offset) != JSON_RECORD)
 		what = "it is not whole";
 	else if (!get_number(object, "version", 0, INT64_MAX, &version))

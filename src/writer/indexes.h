@@ -37,12 +37,12 @@ const struct indexes_range *indexes_ranges(const struct indexes *set);
 /* Appends "0-999,1003". */
 void indexes_write(const struct indexes *set, struct buf *out);
 
-/* Reads a range at *at, which begins at `least` or later, and moves *at behind it. False: there is
+/* Reads a range at *at, which begins at `least` or later, and moves *at past it. False: there is
  * none. */
 bool indexes_read_range(const char **at, uint32_t least, struct indexes_range *range);
 
-/* Reads a decimal at *at, up to `most`, and moves *at behind it. False: there
- * is none. */
+/* Reads a decimal at *at, up to `most`, and moves *at past it. False: there is
+ * none. */
 bool indexes_read_number(const char **at, uint64_t most, uint64_t *number);
 
 #endif

@@ -23,9 +23,9 @@ enum partition_place {
 /* For the end of a set of messages that is broken: nobody tells how many there are in it. */
 struct partition_search {
 	int64_t bad;  /* the greatest offset that is known to be in it */
-	int64_t good; /* the smallest that is known to be behind it; -1: none */
+	int64_t good; /* the smallest that is known to be after it; -1: none */
 	int64_t at;   /* that which is tried now; -1: there is no search */
-	int64_t step; /* to the next to be tried, as long as none is known to be behind it */
+	int64_t step; /* to the next to be tried, as long as none is known to be after it */
 	unsigned tries;
 };
 

@@ -366,7 +366,7 @@ seen_write(const struct seen *s, struct buf *out)
 	buf_putc(out, ']');
 }
 
-/* The ranges behind the number and its colon, where *at is. */
+/* The ranges after the number and its colon, where *at is. */
 static bool
 read_batch(struct seen *s, struct client *c, uint64_t number, const char **at)
 {

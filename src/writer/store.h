@@ -3,8 +3,8 @@
  * was seen, and the checkpoint that holds them together.
  *
  * Nothing is appended to a file before it is in the checkpoint, and no file gets another name
- * before all that is in it is: so that what is there beyond the checkpoint is, after whatever end,
- * behind its lengths in files that it knows, and nowhere else.
+ * before all that is in it is. So whatever is there beyond the checkpoint, however the writer
+ * ended, is in files that it knows, after their lengths.
  *
  * For one thread. Failures are reported here, and counted.
  */

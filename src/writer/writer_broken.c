@@ -7,7 +7,7 @@
 /*
  * A set of messages whose checksum is wrong. librdkafka (2.0.2) fetches it again and again, and
  * says neither how many messages are in it nor where the next begins; brokers give all of a set for
- * any offset in it. So offsets behind are tried, each twice as far as the one before, until one
+ * any offset in it. So later offsets are tried, each twice as far as the one before, until one
  * gives messages; then those between, by halves. What is passed over is counted, and told.
  */
 

@@ -197,7 +197,7 @@ writer_trouble(struct writer *w, const struct kafka_message *m)
 		}
 		return;
 	default:
-		/* What librdkafka finds behind a wrong checksum is not told beside that. */
+		/* What librdkafka finds after a wrong checksum is not told beside that. */
 		if (p != NULL && (p->search.tries > 0 || p->search.at >= 0))
 			return;
 		writer_failed(w, m->error);
