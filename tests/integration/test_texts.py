@@ -105,6 +105,19 @@ def test_design_names_every_module():
         assert {word.partition(".")[0] for word in named[layer]} == modules, layer
 
 
+def test_a_change_goes_where_the_design_says():
+    """The functions, tables and lists that it names are in the files that it names, and these are there."""
+    section = (TREE / "doc/design.md").read_text().split("\n## Where a change goes\n")[1]
+    named = re.findall(r"`(\w+)(?:\(\))?` (?:in|of|\() ?`(\w+/\w+\.(?:c|h|\[ch\]))`", section)
+    assert len(named) > 15
+    for name, path in named:
+        text = "".join(x.read_text() for x in (TREE / "src").glob(path))
+        assert re.search(rf"\b{name}\b", text), f"{name} in {path}"
+    layers = "|".join(x.name for x in (TREE / "src").iterdir())
+    for path in set(re.findall(rf"`((?:{layers})/\w+)(?:\.[ch\[\]]+)?`", section)):
+        assert list((TREE / "src").glob(f"{path}.[ch]")), path
+
+
 def statuses(*folders):
     """Those that the programs of these folders give, but for 500."""
     sources = [x.read_text() for folder in (*folders, "web") for x in (TREE / "src" / folder).glob("*.[ch]")]
