@@ -25,4 +25,12 @@ decoder_tear_down(void **state)
 	return 0;
 }
 
+/* Begins a body, and decodes its first record. */
+static inline enum json_status
+decoder_first(const char *body, size_t len, struct value *record, const char **what, size_t *offset)
+{
+	json_begin(decoder, body, len);
+	return json_next_record(decoder, record, what, offset);
+}
+
 #endif
