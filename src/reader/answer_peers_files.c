@@ -4,8 +4,10 @@
 
 #include <stdlib.h>
 
-/* What the files of all may take until they are sent: some hundred thousand. */
-#define LIST_MAX ((size_t)32 * 1024 * 1024)
+/* What a list may take until it is sent: a peer's, some ten thousand files, a new one of each level
+ * every hour for three months; and that of all servers. */
+#define LIST_EACH ((size_t)2 * 1024 * 1024)
+#define LIST_MAX  ((size_t)16 * 1024 * 1024)
 
 struct files {
 	struct answering_peers p;
@@ -38,6 +40,7 @@ static bool
 append_peer(struct files *f, size_t server)
 {
 	struct peers_stream *stream = f->stream[server];
+	const size_t before = f->p.a.buf.len;
 	enum peers_step step;
 
 	while (stream != NULL) {
@@ -61,7 +64,7 @@ append_peer(struct files *f, size_t server)
 			    f->p.merge, server, *why != '\0' ? why : "does not answer in time");
 			break;
 		}
-		if (f->p.a.buf.len > LIST_MAX) {
+		if (f->p.a.buf.len > LIST_MAX || f->p.a.buf.len - before > LIST_EACH) {
 			peers_merge_miss(f->p.merge, server, "has more files than can be listed");
 			break;
 		}

@@ -2,18 +2,26 @@
 
 #include <stdlib.h>
 
+static void
+add(struct library_range *range, int64_t ms)
+{
+	if (ms == INT64_MIN)
+		return;
+	if (ms < range->first)
+		range->first = ms;
+	if (ms > range->last)
+		range->last = ms;
+}
+
 void
 library_range_add(struct library_range *range, const struct library_file *f)
 {
-	int64_t last = f->last;
-
-	if (f->first != INT64_MIN && f->first < range->first)
-		range->first = f->first;
+	/* The last may be before the first, as clocks are set back. */
+	add(range, f->first);
+	add(range, f->last);
 	/* Its end is far from any time. */
 	if (f->last == INT64_MIN && f->first != INT64_MIN)
-		last = f->first > f->modified ? f->first : f->modified;
-	if (last != INT64_MIN && last > range->last)
-		range->last = last;
+		add(range, f->first > f->modified ? f->first : f->modified);
 }
 
 bool

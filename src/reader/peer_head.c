@@ -93,6 +93,7 @@ words_of_status(int status)
 	case 401:
 	case 403: return ": READ_PEERS_TOKEN is none of its tokens for reading";
 	case 404: return ": it has no reader there, or an older one";
+	case 410: return ": the file that the cursor is of is gone there";
 	case 429:
 	case 503: return ": it is busy";
 	case 502:

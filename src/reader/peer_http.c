@@ -2,13 +2,10 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
-#include "reader/peer_buffer.h"
-#include "reader/peer_head.h"
+#include "reader/peer_answer.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,21 +14,14 @@
 /* Groups whose connections are kept for the next: as many as queries run at a time. */
 #define IDLE_MAX 32
 
-/* Of the threads in which libcurl looks for names: many, while a name server is silent, and each of
- * the usual 8 MiB would count for the memory that this process may have. */
-#define STACK_BYTES ((size_t)512 * 1024)
-
-/* libcurl hands on so much at once, at most. */
-_Static_assert(CURL_MAX_WRITE_SIZE <= PEER_BUFFER_PIECE, "a buffer has room for a piece");
-
 struct peer_http {
-	struct curl_slist *headers; /* of every request; the token is in them */
+	char *authorization; /* a header of every request; NULL: none */
 	char *ca_file;
 	char *self;
 	int64_t patience; /* nanoseconds */
 	_Atomic size_t extra;
 	pthread_mutex_t lock; /* of those that follow */
-	CURLM *idle[IDLE_MAX];
+	struct peer_curl *idle[IDLE_MAX];
 	size_t idles;
 };
 
@@ -39,33 +29,23 @@ LIST_HEAD(call_list, peer_http_call);
 
 struct peer_http_group {
 	struct peer_http *http;
-	CURLM *multi;
+	struct peer_curl *curl;
 	struct call_list calls;
-	struct curl_waitfd *waits; /* of the others, at the same time */
-	unsigned room;
 	int64_t left; /* when peer_http_wait() returned last, nanoseconds of CLOCK_MONOTONIC */
 };
 
 struct peer_http_call {
 	LIST_ENTRY(peer_http_call) links;
 	struct peer_http_group *group;
-	CURL *easy;
-	bool added; /* to the group's multi */
-	struct curl_slist *headers;
-	char *content_type; /* that is expected, or NULL */
-	struct peer_head head;
-	enum peer_http_state state;
-	int status;
-	struct peer_buffer buffer;
-	bool paused;
-	int64_t heard; /* when something came last, likewise, without the time between two waits */
-	char why[160];
+	struct peer_curl_request *request;
+	char *content_type;	   /* that is expected, or NULL */
+	struct peer_answer answer; /* heard: without the time between two waits */
 };
 
 bool
 peer_http_is_built(void)
 {
-	return true;
+	return peer_curl_is_built();
 }
 
 /* --- all --- */
@@ -79,8 +59,8 @@ copy_settings(struct peer_http *h, const struct peer_http_settings *s)
 	if (s->token != NULL) {
 		buf_printf(&line, "Authorization: %s", s->token);
 		buf_putc(&line, '\0');
-		h->headers = line.failed ? NULL : curl_slist_append(NULL, line.data);
-		copied = h->headers != NULL;
+		h->authorization = line.failed ? NULL : strdup(line.data);
+		copied = h->authorization != NULL;
 		if (line.data != NULL)
 			explicit_bzero(line.data, line.len);
 		buf_free(&line);
@@ -91,30 +71,22 @@ copy_settings(struct peer_http *h, const struct peer_http_settings *s)
 	return copied && h->self != NULL && (s->ca_file == NULL || h->ca_file != NULL);
 }
 
-/* Of threads that nobody else says it of, as libcurl's. */
-static void
-limit_stacks(void)
-{
-	pthread_attr_t usual;
-
-	if (pthread_attr_init(&usual) != 0)
-		return;
-	if (pthread_attr_setstacksize(&usual, STACK_BYTES) == 0)
-		pthread_setattr_default_np(&usual);
-	pthread_attr_destroy(&usual);
-}
-
 struct peer_http *
 peer_http_start(const struct peer_http_settings *settings, char *error, size_t size)
 {
-	struct peer_http *h = calloc(1, sizeof(*h));
+	struct peer_http *h;
 
-	if (h == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+	if (!peer_curl_is_built()) {
+		snprintf(
+		    error, size, "this program was built without peers (configure --with-peers)");
+		return NULL;
+	}
+	h = calloc(1, sizeof(*h));
+	if (h == NULL || !peer_curl_start()) {
 		snprintf(error, size, "libcurl cannot be started");
 		free(h);
 		return NULL;
 	}
-	limit_stacks();
 	pthread_mutex_init(&h->lock, NULL);
 	if (!copy_settings(h, settings)) {
 		snprintf(error, size, "%s", diag_reason(ENOMEM));
@@ -130,15 +102,15 @@ peer_http_stop(struct peer_http *h)
 	if (h == NULL)
 		return;
 	while (h->idles > 0)
-		curl_multi_cleanup(h->idle[--h->idles]);
-	for (struct curl_slist *l = h->headers; l != NULL; l = l->next)
-		explicit_bzero(l->data, strlen(l->data));
-	curl_slist_free_all(h->headers);
+		peer_curl_free(h->idle[--h->idles]);
+	if (h->authorization != NULL)
+		explicit_bzero(h->authorization, strlen(h->authorization));
 	pthread_mutex_destroy(&h->lock);
+	free(h->authorization);
 	free(h->ca_file);
 	free(h->self);
 	free(h);
-	curl_global_cleanup();
+	peer_curl_stop();
 }
 
 /* --- groups --- */
@@ -154,11 +126,11 @@ peer_http_group_new(struct peer_http *h)
 	LIST_INIT(&g->calls);
 	pthread_mutex_lock(&h->lock);
 	if (h->idles > 0)
-		g->multi = h->idle[--h->idles];
+		g->curl = h->idle[--h->idles];
 	pthread_mutex_unlock(&h->lock);
-	if (g->multi == NULL)
-		g->multi = curl_multi_init();
-	if (g->multi == NULL) {
+	if (g->curl == NULL)
+		g->curl = peer_curl_new();
+	if (g->curl == NULL) {
 		free(g);
 		return NULL;
 	}
@@ -179,156 +151,21 @@ peer_http_group_free(struct peer_http_group *g)
 		peer_http_close(call);
 	pthread_mutex_lock(&h->lock);
 	if (h->idles < IDLE_MAX) {
-		h->idle[h->idles++] = g->multi;
-		g->multi = NULL;
+		h->idle[h->idles++] = g->curl;
+		g->curl = NULL;
 	}
 	pthread_mutex_unlock(&h->lock);
-	if (g->multi != NULL)
-		curl_multi_cleanup(g->multi);
-	free(g->waits);
+	peer_curl_free(g->curl);
 	free(g);
 }
 
-/* --- what comes --- */
-
-static void
-fail(struct peer_http_call *call, const char *why)
+int64_t
+peer_http_patience(const struct peer_http_group *g)
 {
-	if (call->why[0] == '\0')
-		snprintf(call->why, sizeof(call->why), "%s", why);
-	call->state = PEER_HTTP_FAILED;
-}
-
-/* The head is whole. */
-static void
-check_head(struct peer_http_call *call)
-{
-	long status = 0;
-
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (!peer_head_end(&call->head, (int)status))
-		return;
-	call->status = (int)status;
-	call->state = PEER_HTTP_FLOWS;
-	if (call->head.why[0] != '\0')
-		fail(call, call->head.why);
-}
-
-/* Of libcurl: a line of a head. Anything but its length ends the call. */
-static size_t
-take_header(char *line, size_t size, size_t n, void *context)
-{
-	struct peer_http_call *call = context;
-
-	(void)size; /* 1 */
-	call->heard = clock_monotonic_ns();
-	if (!peer_head_line(&call->head, line, n)) {
-		fail(call, "answers with a head that is too large");
-		return 0;
-	}
-	/* Trailers come when the head is known to be good. */
-	if (call->state == PEER_HTTP_ASKED && (n == 0 || line[0] == '\r' || line[0] == '\n'))
-		check_head(call);
-	return call->state == PEER_HTTP_FAILED ? 0 : n;
-}
-
-/* Of libcurl: bytes of a body; what is refused by pausing comes again. */
-static size_t
-take_body(char *bytes, size_t size, size_t n, void *context)
-{
-	struct peer_http_call *call = context;
-
-	(void)size; /* 1 */
-	call->heard = clock_monotonic_ns();
-	if (call->state != PEER_HTTP_FLOWS)
-		return 0;
-	if (!peer_buffer_has_room(&call->buffer)) {
-		call->paused = true;
-		return CURL_WRITEFUNC_PAUSE;
-	}
-	if (!peer_buffer_put(&call->buffer, bytes, n)) {
-		fail(call, "sends more than there is memory for");
-		return 0;
-	}
-	return n;
-}
-
-/* --- the end of a call --- */
-
-static void
-put_reason(struct peer_http_call *call, CURLcode code)
-{
-	long error = 0;
-	const char *reason = curl_easy_strerror(code);
-
-	switch (code) {
-	case CURLE_COULDNT_RESOLVE_HOST: reason = "cannot be reached: its name is not known"; break;
-	case CURLE_OPERATION_TIMEDOUT: reason = "cannot be reached: it does not answer"; break;
-	case CURLE_COULDNT_CONNECT:
-		curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &error);
-		snprintf(call->why, sizeof(call->why), "cannot be reached: %s",
-		    error != 0 ? diag_reason((int)error) : reason);
-		break;
-	case CURLE_GOT_NOTHING:
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR:
-	case CURLE_PARTIAL_FILE: reason = "hung up in the middle of its answer"; break;
-	case CURLE_OUT_OF_MEMORY: reason = "cannot be asked: out of memory"; break;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_PEER_FAILED_VERIFICATION:
-		snprintf(call->why, sizeof(call->why), "cannot be trusted: %s", reason);
-		break;
-	default: snprintf(call->why, sizeof(call->why), "cannot be understood: %s", reason); break;
-	}
-	fail(call, reason);
-}
-
-static void
-let_go(struct peer_http_call *call)
-{
-	if (call->added)
-		curl_multi_remove_handle(call->group->multi, call->easy);
-	call->added = false;
-}
-
-static void
-finish(struct peer_http_call *call, CURLcode code)
-{
-	if (call->state != PEER_HTTP_FAILED) {
-		if (code == CURLE_OK && call->state == PEER_HTTP_FLOWS)
-			call->state = PEER_HTTP_ENDED;
-		else
-			put_reason(call, code == CURLE_OK ? CURLE_GOT_NOTHING : code);
-	}
-	let_go(call);
-}
-
-static void
-collect_ends(struct peer_http_group *g)
-{
-	struct CURLMsg *message;
-	char *private = NULL;
-	int left;
-
-	while ((message = curl_multi_info_read(g->multi, &left)) != NULL) {
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
-		finish((struct peer_http_call *)(void *)private, message->data.result);
-	}
+	return g->http->patience;
 }
 
 /* --- waiting --- */
-
-static void
-perform(struct peer_http_group *g)
-{
-	int running;
-
-	curl_multi_perform(g->multi, &running);
-	collect_ends(g);
-}
 
 /* What was not waited for does not count as silence. */
 static void
@@ -338,7 +175,7 @@ excuse(struct peer_http_group *g)
 	struct peer_http_call *call;
 
 	for (call = LIST_FIRST(&g->calls); call != NULL; call = LIST_NEXT(call, links))
-		call->heard += between;
+		call->answer.heard += between;
 }
 
 static void
@@ -348,11 +185,14 @@ look_for_silence(struct peer_http_group *g)
 	struct peer_http_call *call;
 
 	for (call = LIST_FIRST(&g->calls); call != NULL; call = LIST_NEXT(call, links)) {
-		if (!call->added || call->paused || now - call->heard < g->http->patience)
+		if (call->answer.over || call->answer.paused ||
+		    now - call->answer.heard < g->http->patience)
 			continue;
-		fail(
-		    call, call->state == PEER_HTTP_ASKED ? "does not answer" : "has fallen silent");
-		let_go(call);
+		peer_answer_fail(&call->answer, call->answer.state == PEER_HTTP_ASKED
+						    ? "does not answer"
+						    : "has fallen silent");
+		peer_curl_cut(call->request);
+		call->answer.over = true;
 	}
 }
 
@@ -364,42 +204,10 @@ sum_of(const struct peer_http_group *g)
 	size_t sum = 0, len;
 
 	for (call = LIST_FIRST(&g->calls); call != NULL; call = LIST_NEXT(call, links)) {
-		peer_buffer_bytes(&call->buffer, &len);
-		sum += len + (size_t)call->state;
+		peer_buffer_bytes(&call->answer.buffer, &len);
+		sum += len + (size_t)call->answer.state;
 	}
 	return sum;
-}
-
-/* Room for so many of the descriptors that are waited for beside libcurl's; false: no memory. */
-static bool
-make_room(struct peer_http_group *g, unsigned count)
-{
-	struct curl_waitfd *waits;
-
-	if (count <= g->room)
-		return true;
-	waits = realloc(g->waits, count * sizeof(*waits));
-	if (waits == NULL)
-		return false;
-	g->waits = waits;
-	g->room = count;
-	return true;
-}
-
-static void
-poll_once(struct peer_http_group *g, struct pollfd *others, unsigned count, int ms)
-{
-	struct curl_waitfd *waits = g->waits;
-	int ready;
-
-	for (unsigned i = 0; i < count; i++)
-		waits[i] = (struct curl_waitfd){.fd = others[i].fd,
-		    .events = (short)((others[i].events & POLLIN ? CURL_WAIT_POLLIN : 0) |
-				      (others[i].events & POLLOUT ? CURL_WAIT_POLLOUT : 0))};
-	curl_multi_poll(g->multi, waits, count, ms, &ready);
-	for (unsigned i = 0; i < count; i++)
-		others[i].revents = (short)((waits[i].revents & CURL_WAIT_POLLIN ? POLLIN : 0) |
-					    (waits[i].revents & CURL_WAIT_POLLOUT ? POLLOUT : 0));
 }
 
 static bool
@@ -419,15 +227,13 @@ peer_http_wait(struct peer_http_group *g, struct pollfd *others, unsigned count,
 	size_t before = sum_of(g);
 	int64_t left = ms;
 
-	if (!make_room(g, count))
-		count = g->room;
 	excuse(g);
 	for (unsigned i = 0; i < count; i++)
 		others[i].revents = 0;
-	perform(g);
+	peer_curl_perform(g->curl);
 	while (sum_of(g) == before && left > 0 && !is_reported(others, count)) {
-		poll_once(g, others, count, left < 100 ? (int)left : 100);
-		perform(g);
+		peer_curl_poll(g->curl, others, count, left < 100 ? (int)left : 100);
+		peer_curl_perform(g->curl);
 		look_for_silence(g);
 		left = (end - clock_monotonic_ns()) / 1000000;
 	}
@@ -436,55 +242,20 @@ peer_http_wait(struct peer_http_group *g, struct pollfd *others, unsigned count,
 
 /* --- a call --- */
 
-static bool
-set_request(struct peer_http_call *call, const struct peer_http_ask *ask)
+/* Puts the request together, and begins it. */
+static struct peer_curl_request *
+begin(struct peer_http_call *call, const struct peer_http_ask *ask)
 {
 	const struct peer_http *h = call->group->http;
-	const struct curl_slist *l;
-	struct curl_slist *more;
-	const long patience = (long)(h->patience / 1000000);
-	CURL *e = call->easy;
-	char line[512];
+	const char *const headers[] = {h->authorization, NULL};
+	const struct peer_curl_ask whole = {.url = ask->url,
+	    .headers = headers,
+	    .ca_file = h->ca_file,
+	    .connect_ms = (long)(h->patience / 1000000),
+	    .sink = &peer_answer_sink,
+	    .context = &call->answer};
 
-	for (l = h->headers; l != NULL; l = l->next) {
-		more = curl_slist_append(call->headers, l->data);
-		if (more == NULL)
-			return false;
-		call->headers = more;
-	}
-	if (ask->last_event_id != NULL && ask->last_event_id[0] != '\0') {
-		snprintf(line, sizeof(line), "Last-Event-ID: %s", ask->last_event_id);
-		more = curl_slist_append(call->headers, line);
-		if (more == NULL)
-			return false;
-		call->headers = more;
-	}
-#if LIBCURL_VERSION_NUM >= 0x075500
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-#if LIBCURL_VERSION_NUM >= 0x075700
-	/* A name server that is silent holds nobody up who ends a call. */
-	curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
-#endif
-	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->headers);
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_PROXY, "");
-	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(e, CURLOPT_USERAGENT, "pbu-log-reader");
-	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, patience);
-	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
-	curl_easy_setopt(e, CURLOPT_HEADERDATA, call);
-	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
-	curl_easy_setopt(e, CURLOPT_PRIVATE, call);
-	if (h->ca_file != NULL && curl_easy_setopt(e, CURLOPT_CAINFO, h->ca_file) != CURLE_OK)
-		return false;
-	return curl_easy_setopt(e, CURLOPT_URL, ask->url) == CURLE_OK;
+	return peer_curl_get(call->group->curl, &whole);
 }
 
 struct peer_http_call *
@@ -496,17 +267,16 @@ peer_http_get(struct peer_http_group *g, const struct peer_http_ask *ask)
 		return NULL;
 	LIST_INSERT_HEAD(&g->calls, call, links);
 	call->group = g;
-	peer_buffer_init(&call->buffer, &g->http->extra);
-	call->heard = g->left;
-	call->easy = curl_easy_init();
+	peer_buffer_init(&call->answer.buffer, &g->http->extra);
+	call->answer.heard = g->left;
 	call->content_type = ask->content_type != NULL ? strdup(ask->content_type) : NULL;
-	call->head = (struct peer_head){.type = call->content_type, .self = g->http->self};
-	if (call->easy == NULL || (ask->content_type != NULL && call->content_type == NULL) ||
-	    !set_request(call, ask) || curl_multi_add_handle(g->multi, call->easy) != CURLM_OK) {
+	call->answer.head = (struct peer_head){.type = call->content_type, .self = g->http->self};
+	if (ask->content_type == NULL || call->content_type != NULL)
+		call->request = begin(call, ask);
+	if (call->request == NULL) {
 		peer_http_close(call);
 		return NULL;
 	}
-	call->added = true;
 	return call;
 }
 
@@ -516,13 +286,8 @@ peer_http_close(struct peer_http_call *call)
 	if (call == NULL)
 		return;
 	LIST_REMOVE(call, links);
-	let_go(call);
-	if (call->easy != NULL)
-		curl_easy_cleanup(call->easy);
-	for (struct curl_slist *l = call->headers; l != NULL; l = l->next)
-		explicit_bzero(l->data, strlen(l->data));
-	curl_slist_free_all(call->headers);
-	peer_buffer_free(&call->buffer);
+	peer_curl_close(call->request);
+	peer_buffer_free(&call->answer.buffer);
 	free(call->content_type);
 	free(call);
 }
@@ -530,53 +295,49 @@ peer_http_close(struct peer_http_call *call)
 enum peer_http_state
 peer_http_state(const struct peer_http_call *call)
 {
-	return call->state;
+	return call->answer.state;
 }
 
 int
 peer_http_status(const struct peer_http_call *call)
 {
-	return call->status;
+	return call->answer.status;
 }
 
 const char *
 peer_http_why(const struct peer_http_call *call)
 {
-	return call->why;
+	return call->answer.why;
 }
 
 const char *
 peer_http_bytes(const struct peer_http_call *call, size_t *len)
 {
-	return peer_buffer_bytes(&call->buffer, len);
+	return peer_buffer_bytes(&call->answer.buffer, len);
 }
 
 /* Lets the peer go on, where it was made to wait and there is room again. */
 static void
 unpause(struct peer_http_call *call)
 {
-	if (!call->paused || !peer_buffer_has_room(&call->buffer))
-		return;
-	call->paused = false;
-	call->heard = clock_monotonic_ns();
-	/* What libcurl holds comes in here, so it is given room by take_body() alone. */
-	if (call->added)
-		curl_easy_pause(call->easy, CURLPAUSE_CONT);
+	/* What libcurl holds comes in here, so it is given room by the answer alone. */
+	if (peer_answer_unpause(&call->answer))
+		peer_curl_resume(call->request);
 }
 
 void
 peer_http_take(struct peer_http_call *call, size_t n)
 {
-	peer_buffer_take(&call->buffer, n);
+	peer_buffer_take(&call->answer.buffer, n);
 	/* Halfway, so that it isn't stopped and started for each entry. */
-	if (peer_buffer_is_half_empty(&call->buffer))
+	if (peer_buffer_is_half_empty(&call->answer.buffer))
 		unpause(call);
 }
 
 bool
 peer_http_allow(struct peer_http_call *call, size_t bytes)
 {
-	if (!peer_buffer_allow(&call->buffer, bytes))
+	if (!peer_buffer_allow(&call->answer.buffer, bytes))
 		return false;
 	unpause(call);
 	return true;

@@ -1,15 +1,15 @@
 /*
- * HTTP to the peers, by libcurl, which this module alone knows: requests (GET) of which any number
- * are under way in one thread, whose answers are taken as they come.
+ * HTTP to the peers (by peer_curl): requests (GET) of which any number are under way in one thread,
+ * whose answers are taken as they come.
  *
- * A peer is trusted with nothing but its own entries. No redirect is followed, no proxy and no
- * .netrc is looked for, and nothing but http and https is spoken; an answer counts only where its
- * status is 200, it says that it comes from a reader of this version (peer_head.h), and is not
- * packed. Heads are bounded, and of a body no more is in memory than what the call allows: the
- * peer is made to wait for who takes it. One that sends nothing for `patience` while something is
- * wanted of it has failed. What its bytes mean is the caller's to check.
+ * A peer is trusted with nothing but its own entries. An answer counts only where its status is
+ * 200, it says that it comes from a reader of this version (peer_head.h), and is not packed. Heads
+ * are bounded, and of a body no more is in memory than what the call allows: the peer is made to
+ * wait for who takes it. One whose head is not whole after `patience`, or that then sends nothing
+ * for as long while something is wanted of it, has failed. What its bytes mean is the caller's to
+ * check, and whether they are enough.
  *
- * Built without libcurl, nothing of it can be started (peer_http_none.c).
+ * Built without libcurl, nothing of it can be started.
  */
 #ifndef PBU_PEER_HTTP_H
 #define PBU_PEER_HTTP_H
@@ -46,6 +46,9 @@ struct peer_http_group;
 struct peer_http_group *peer_http_group_new(struct peer_http *h);
 void peer_http_group_free(struct peer_http_group *g);
 
+/* The setting, in nanoseconds. */
+int64_t peer_http_patience(const struct peer_http_group *g);
+
 /*
  * Waits until something has come for a call (bytes, a head, its end or failure), or one of `others`
  * reports (their revents are set; POLLIN and POLLOUT only), or `ms` milliseconds have passed; with
@@ -65,9 +68,8 @@ enum peer_http_state {
 };
 
 struct peer_http_ask {
-	const char *url;	   /* all of it; copied */
-	const char *last_event_id; /* header Last-Event-ID; NULL: none; copied */
-	const char *content_type;  /* that the answer must have, up to a semicolon; NULL: any */
+	const char *url;	  /* all of it; copied */
+	const char *content_type; /* that the answer must have, up to a semicolon; NULL: any */
 };
 
 /* Begins one. NULL: memory ran out. */

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "reader/peers_order.h"
+#include "reader/peers_pace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,12 +11,9 @@
 /* So long one is waited for that did not answer the last time. */
 #define SILENT_NS CLOCK_NS_PER_SECOND
 
-/* What is known of a level's order. */
-struct order {
-	bool placed;
-	struct place last; /* of its last entry */
-	int64_t bound;	   /* of others' times since then: it is not before that */
-};
+/* Of waiting, at first, in the patience for silence; a tail's beginning is due in one of them, as
+ * viewers wait for it. */
+#define PACE_FACTOR 10
 
 struct peers_stream {
 	struct peer_http_group *group;
@@ -33,7 +32,8 @@ struct peers_stream {
 	bool placed;
 	uint64_t entries;
 	uint64_t scanned, of;
-	struct order order[LEVEL_COUNT];
+	struct peers_order order;
+	struct peers_pace pace;
 	char why[192];
 };
 
@@ -50,14 +50,6 @@ ask(struct peers_stream *s)
 	s->begun = s->given = false;
 	metrics_add(&s->peer->counts->requests, 1);
 	return s->call != NULL;
-}
-
-/* A level comes in its own order, and none of its entries is bound by others'. */
-static void
-unbind(struct peers_stream *s)
-{
-	for (int level = 0; level < LEVEL_COUNT; level++)
-		s->order[level].bound = s->asked.forward ? INT64_MIN : INT64_MAX;
 }
 
 struct peers_stream *
@@ -77,7 +69,8 @@ peers_stream_new(
 	s->asked_at = clock_monotonic_ns();
 	s->placed = asked->has_cursor;
 	s->cursor = asked->cursor;
-	unbind(s);
+	peers_order_init(&s->order, asked->forward);
+	peers_pace_init(&s->pace, peer_http_patience(g) * (asked->follows ? 1 : PACE_FACTOR));
 	if ((asked->q != NULL && s->q == NULL) || !ask(s)) {
 		peers_stream_free(s);
 		return NULL;
@@ -162,37 +155,6 @@ is_asked_for(const struct peers_stream *s, const struct peer_frame *f)
 	return f->ms >= asked->start && f->ms < asked->end;
 }
 
-/* Whether a place is further on, as far as can be told: not of another file. */
-static bool
-goes_on(const struct place *last, const struct place *at, bool forward)
-{
-	if (at->inode != last->inode || at->born != last->born)
-		return true;
-	return forward ? at->offset > last->offset : at->offset < last->offset;
-}
-
-static bool
-is_in_order(struct peers_stream *s, const struct peer_frame *f)
-{
-	const bool forward = s->asked.forward;
-	struct order *own = &s->order[f->level];
-
-	if (own->placed && !goes_on(&own->last, &f->at, forward))
-		return false;
-	if (forward ? f->ms < own->bound : f->ms > own->bound)
-		return false;
-	own->placed = true;
-	own->last = f->at;
-	own->bound = forward ? INT64_MIN : INT64_MAX;
-	for (int level = 0; level < LEVEL_COUNT; level++) {
-		struct order *o = &s->order[level];
-
-		if (level != (int)f->level && (forward ? f->ms > o->bound : f->ms < o->bound))
-			o->bound = f->ms;
-	}
-	return true;
-}
-
 /* Looks at a whole frame, which is there. */
 static enum peers_step
 take_frame(struct peers_stream *s)
@@ -212,7 +174,7 @@ take_frame(struct peers_stream *s)
 			return fail(s, "sends what no reader would: entries without a beginning");
 		if (!is_asked_for(s, f))
 			return fail(s, "sends entries that were not asked for");
-		if (!s->asked.follows && !is_in_order(s, f))
+		if (!s->asked.follows && !peers_order_take(&s->order, f))
 			return fail(s, "sends its entries in another order than that of its files");
 		s->entries++;
 		return PEERS_FRAME;
@@ -243,6 +205,12 @@ let_go(struct peers_stream *s)
 		return;
 	s->held = false;
 	s->given = s->given || s->frame.kind == PEER_FRAME_ENTRY;
+	peers_pace_bytes(&s->pace, s->size);
+	if (s->frame.kind == PEER_FRAME_ENTRY)
+		peers_pace_entry(&s->pace);
+	/* A tail may be as long as it likes, and only each frame of it is to come in time. */
+	if (s->asked.follows)
+		peers_pace_init(&s->pace, peer_http_patience(s->group) * PACE_FACTOR);
 	metrics_add(&s->peer->counts->bytes, s->size);
 	peer_http_take(s->call, s->size);
 	if (s->size > PEER_BUFFER_USUAL)
@@ -253,6 +221,8 @@ let_go(struct peers_stream *s)
 	}
 	if (s->frame.kind == PEER_FRAME_PROGRESS || s->frame.kind == PEER_FRAME_COUNTS ||
 	    s->frame.kind == PEER_FRAME_END) {
+		if (s->frame.scanned > s->scanned)
+			peers_pace_scanned(&s->pace, s->frame.scanned - s->scanned);
 		s->scanned = s->frame.scanned;
 		s->of = s->frame.of;
 	}
@@ -263,7 +233,7 @@ let_go(struct peers_stream *s)
 static enum peers_step
 ask_again(struct peers_stream *s)
 {
-	unbind(s);
+	peers_order_unbind(&s->order);
 	if (s->asked.limit != UINT64_MAX)
 		s->asked.limit -= s->entries;
 	s->entries = 0;
@@ -273,9 +243,23 @@ ask_again(struct peers_stream *s)
 	return ask(s) ? PEERS_MORE : fail(s, "cannot be asked: out of memory");
 }
 
-/* There is not enough for a frame. */
+/* Whether it is waited for in vain, with so many bytes of a frame. */
+static bool
+is_too_slow(struct peers_stream *s, size_t bytes)
+{
+	if (s->asked.deadline != INT64_MAX)
+		return false;
+	/* Nothing may be written for long. */
+	if (s->asked.follows && s->begun && bytes == 0) {
+		peers_pace_rest(&s->pace);
+		return false;
+	}
+	return !peers_pace_wait(&s->pace, clock_monotonic_ns(), bytes);
+}
+
+/* There is not enough for a frame, but so many bytes. */
 static enum peers_step
-await(struct peers_stream *s)
+await(struct peers_stream *s, size_t bytes)
 {
 	const bool resumes =
 	    !s->asked.follows && s->asked.deadline == INT64_MAX && s->given && s->placed;
@@ -294,6 +278,8 @@ await(struct peers_stream *s)
 	case PEER_HTTP_ASKED:
 	case PEER_HTTP_FLOWS: break;
 	}
+	if (is_too_slow(s, bytes))
+		return fail(s, "sends next to nothing, for long");
 	return PEERS_MORE;
 }
 
@@ -311,7 +297,7 @@ hold(struct peers_stream *s)
 		if (line < 0)
 			return fail(s, "sends what no reader would");
 		if (line == 0)
-			return await(s);
+			return await(s, len);
 		s->line = s->size = (size_t)line;
 		if (s->frame.has_payload)
 			s->size += s->frame.payload + 1;
@@ -319,6 +305,7 @@ hold(struct peers_stream *s)
 			if (s->frame.has_payload && bytes[s->size - 1] != '\n')
 				return fail(s, "sends what no reader would");
 			s->held = true;
+			peers_pace_rest(&s->pace);
 			return PEERS_FRAME;
 		}
 		before = len;
@@ -328,7 +315,7 @@ hold(struct peers_stream *s)
 		/* That alone may have brought some. */
 		peer_http_bytes(s->call, &len);
 	} while (len > before);
-	return await(s);
+	return await(s, len);
 }
 
 enum peers_step

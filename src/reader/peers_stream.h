@@ -1,8 +1,8 @@
 /*
  * What one peer answers, frame by frame (peer_frame.h), each checked before anybody sees it: that
  * it is of a kind and size that a reader sends, that it was asked for (level, time, how many), and
- * that its order can be that of files: in each level places go one way, and an entry of one is not
- * before those of others that came since its last one. (Times in a file may go back.)
+ * that its order can be that of files (peers_order.h). Where there is no deadline, it has to keep
+ * pace, too (peers_pace.h).
  *
  * The tail is asked for by who follows (peers_asked): its frames come in any order, and those of
  * every kind come to the caller; it ends whenever the peer ends it.

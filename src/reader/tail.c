@@ -30,6 +30,7 @@
 #define STACK_BYTES ((size_t)512 * 1024)
 
 const struct tail_limits tail_usual_limits = {.viewers = 256,
+    .servers = 256,
     .behind_bytes = 64 * 1024 * 1024,
     .behind_ms = 60 * 1000,
     .silence_ms = 15 * 1000,
@@ -51,8 +52,8 @@ struct tail {
 	int called_fd;	      /* an eventfd: somebody has come, or it is time to stop */
 	pthread_mutex_t lock; /* of what follows */
 	STAILQ_HEAD(newcomers, newcomer) newcomers;
-	unsigned expected; /* viewers that are here or come */
-	bool dismiss;	   /* those who are here */
+	unsigned viewers, servers; /* that are here or come */
+	bool dismiss;		   /* those who are here */
 	bool stop;
 };
 
@@ -67,19 +68,34 @@ call(struct tail *t)
 
 /* --- those who come --- */
 
+/* Viewers leave room for other servers, and these for viewers. False: all of its kind is taken. */
 static bool
 enqueue(struct tail *t, struct newcomer *n)
 {
+	const bool framed = n->selection.framed;
+	unsigned *expected = framed ? &t->servers : &t->viewers;
 	bool room;
 
 	pthread_mutex_lock(&t->lock);
-	room = t->expected < t->limits.viewers && !t->stop;
+	room = *expected < (framed ? t->limits.servers : t->limits.viewers) && !t->stop;
 	if (room) {
-		t->expected++;
+		++*expected;
 		STAILQ_INSERT_TAIL(&t->newcomers, n, links);
 	}
 	pthread_mutex_unlock(&t->lock);
 	return room;
+}
+
+static void
+refuse(const struct tail *t, struct newcomer *n)
+{
+	const bool framed = n->selection.framed;
+	char words[128];
+
+	snprintf(words, sizeof(words), "there are too many %s: %u at most",
+	    framed ? "tails of other servers" : "viewers",
+	    framed ? t->limits.servers : t->limits.viewers);
+	newcomer_refuse(n, STATUS_503, words);
 }
 
 void
@@ -90,7 +106,7 @@ tail_add(struct tail *t, struct selection *s, const char *last_event_id, struct 
 	if (n == NULL)
 		return;
 	if (!enqueue(t, n))
-		newcomer_refuse(n, STATUS_503, "there are too many viewers");
+		refuse(t, n);
 	else
 		call(t);
 }
@@ -125,13 +141,18 @@ let_in(struct tail *t)
 static void
 see_off(struct tail *t)
 {
+	unsigned count[2] = {0};
+
 	feed_reap(&t->feed);
 	if (t->feed.count == 0)
 		tail_watch_close(&t->watch);
+	for (struct viewer *v = TAILQ_FIRST(&t->feed.viewers); v != NULL; v = TAILQ_NEXT(v, links))
+		count[v->form.framed]++;
 	pthread_mutex_lock(&t->lock);
-	t->expected = t->feed.count;
 	for (struct newcomer *n = STAILQ_FIRST(&t->newcomers); n != NULL; n = STAILQ_NEXT(n, links))
-		t->expected++;
+		count[n->selection.framed]++;
+	t->viewers = count[false];
+	t->servers = count[true];
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -323,7 +344,8 @@ tail_start(const struct reading *r, const char *folder, const struct tail_limits
 		pthread_mutex_init(&t->lock, NULL);
 		STAILQ_INIT(&t->newcomers);
 		t->called_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		t->polled = calloc(FIRST_VIEWER + limits->viewers, sizeof(*t->polled));
+		t->polled =
+		    calloc(FIRST_VIEWER + limits->viewers + limits->servers, sizeof(*t->polled));
 		reason = t->called_fd < 0 ? errno : ENOMEM;
 		if (feed_init(&t->feed, r, &t->limits) && t->polled != NULL && t->called_fd >= 0)
 			reason = thread_start(&t->thread, STACK_BYTES, run, t);

@@ -26,7 +26,8 @@ struct tail;
 
 /* For tests; else tail_usual_limits. */
 struct tail_limits {
-	unsigned viewers;     /* at most; others are answered 503 */
+	unsigned viewers;     /* at most; others are answered 503, which says so */
+	unsigned servers;     /* other servers' tails, beside those, likewise */
 	int64_t behind_bytes; /* so much is written meanwhile, ... */
 	int64_t behind_ms;    /* or so long nothing can be sent: entries are dropped */
 	int64_t silence_ms;   /* a comment is sent so often */

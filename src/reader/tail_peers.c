@@ -61,7 +61,7 @@ static const char *
 why_missing(const struct viewer_peer *part)
 {
 	if (part->source == NULL)
-		return part->refused ? "too much is followed at a time" : NULL;
+		return part->refused ? sources_words_full : NULL;
 	return part->source->missing ? part->source->why : NULL;
 }
 
@@ -165,6 +165,7 @@ begin(struct feed *f, struct viewer *v)
 {
 	struct buf data = BUF_INIT, words = BUF_INIT;
 	const char *first = list_missing(f, v, &data);
+	int status = STATUS_502;
 
 	if (first == NULL || v->selection.partial) {
 		v->waits = VIEWER_READY;
@@ -172,11 +173,15 @@ begin(struct feed *f, struct viewer *v)
 		viewer_begin(v, own_place(f, v), NULL);
 	} else {
 		for (size_t i = 0; i < v->peers->count; i++) {
-			if (strcmp(v->peers->at[i].name, first) == 0)
-				buf_printf(&words, "%s %s", first, why_missing(&v->peer[i]));
+			if (strcmp(v->peers->at[i].name, first) != 0)
+				continue;
+			buf_printf(&words, "%s %s", first, why_missing(&v->peer[i]));
+			/* That is no fault of the peer's. */
+			if (v->peer[i].source == NULL)
+				status = STATUS_503;
 		}
 		buf_putc(&words, '\0');
-		newcomer_answer(v->stream, STATUS_502, words.failed ? first : words.data);
+		newcomer_answer(v->stream, status, words.failed ? first : words.data);
 		v->over = true;
 	}
 	buf_free(&data);
@@ -267,16 +272,21 @@ count_dropped(struct feed *f, struct tail_source *s)
 static void
 end_gone(struct feed *f, struct tail_source *s)
 {
+	struct buf words = BUF_INIT;
 	struct viewer *v;
 
+	buf_printf(&words, "the file that the cursor is of is gone on %s; begin without it",
+	    s->peer->name);
+	buf_putc(&words, '\0');
 	for (v = TAILQ_FIRST(&f->viewers); v != NULL; v = TAILQ_NEXT(v, links)) {
 		if (!sources_is_sent(&f->peers->sources, v, s) || v->over)
 			continue;
 		if (v->waits == VIEWER_BEGIN)
 			newcomer_answer(v->stream, STATUS_410,
-			    "the file that the cursor is of is gone; begin without it");
+			    words.failed ? "the file that the cursor is of is gone" : words.data);
 		v->over = true;
 	}
+	buf_free(&words);
 }
 
 /* True: there is more. */

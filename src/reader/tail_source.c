@@ -121,6 +121,8 @@ end_failed(struct tail_source *s)
 	/* As it and its nginx do after a while, where they are made to wait. */
 	if (s->waited && peers_stream_status(s->stream) == 200)
 		return end(s);
+	if (peers_stream_status(s->stream) == 503)
+		return fail(s, "answered 503: it is busy, or followed by as many as may");
 	s->gone = s->known && peers_stream_status(s->stream) == 410;
 	s->changed = s->changed || s->gone;
 	return fail(s, peers_stream_why(s->stream));

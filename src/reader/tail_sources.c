@@ -1,7 +1,13 @@
 #include "reader/tail_sources.h"
 
 /* Connections to peers, at most; who finds none waits, and is told so. */
-#define SOURCES_MAX 256
+#define SOURCES_MAX	256
+
+#define TEXT(number)	#number
+#define TEXT_OF(number) TEXT(number)
+
+const char sources_words_full[] = "is not followed: there are " TEXT_OF(
+    SOURCES_MAX) " connections to other servers already, the most that may be";
 
 bool
 sources_init(struct tail_sources *s, const struct peers *peers)

@@ -18,6 +18,9 @@ struct tail_sources {
 
 TAILQ_HEAD(viewer_list, viewer);
 
+/* Why a peer is missing for whom there is no connection left: a part of a sentence about it. */
+extern const char sources_words_full[];
+
 /* False: no memory. */
 bool sources_init(struct tail_sources *s, const struct peers *peers);
 void sources_free(struct tail_sources *s);
