@@ -11,9 +11,10 @@
 /* So long one is waited for that did not answer the last time. */
 #define SILENT_NS CLOCK_NS_PER_SECOND
 
-/* Of waiting, at first, in the patience for silence; a tail's beginning is due in one of them, as
- * viewers wait for it. */
-#define PACE_FACTOR 10
+/* Of waiting, at first, in the patience for silence; a tail's beginning is due sooner, as viewers
+ * wait for it. */
+#define PACE_FACTOR	  10
+#define PACE_FACTOR_BEGIN 2
 
 struct peers_stream {
 	struct peer_http_group *group;
@@ -70,7 +71,8 @@ peers_stream_new(
 	s->placed = asked->has_cursor;
 	s->cursor = asked->cursor;
 	peers_order_init(&s->order, asked->forward);
-	peers_pace_init(&s->pace, peer_http_patience(g) * (asked->follows ? 1 : PACE_FACTOR));
+	peers_pace_init(
+	    &s->pace, peer_http_patience(g) * (asked->follows ? PACE_FACTOR_BEGIN : PACE_FACTOR));
 	if ((asked->q != NULL && s->q == NULL) || !ask(s)) {
 		peers_stream_free(s);
 		return NULL;

@@ -5,10 +5,15 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from asking import Asking, frames
+from fake_peer import begin, end
+from reading import Reader
 from server import ALL_LEVELS, START, TREE, Server
 from starting import AS_ROOT, run_folders
 
@@ -106,3 +111,37 @@ def still_alive():
     yield
     for running in list(Server.running):
         running.check_alive()
+
+
+# --- peers ---
+
+
+@pytest.fixture(autouse=True)
+def no_reader_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test that fails half-way leaves no reader behind."""
+    started: list[Reader] = []
+    begin = Reader.__init__
+
+    def noted(self: Reader, *arguments: Any, **settings: Any) -> None:
+        begin(self, *arguments, **settings)
+        started.append(self)
+
+    monkeypatch.setattr(Reader, "__init__", noted)
+    yield
+    for reader in started:
+        reader.kill()
+
+
+@pytest.fixture(scope="module")
+def shared_asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
+    asking = Asking(tmp_path_factory.mktemp("asking"))
+    yield asking
+    asking.stop()
+
+
+@pytest.fixture
+def asking(shared_asking: Asking) -> Asking:
+    shared_asking.script = lambda ask: ask.good(begin(), *frames(), end(matched=10))
+    shared_asking.peer.asked.clear()
+    shared_asking.peer.headers.clear()
+    return shared_asking

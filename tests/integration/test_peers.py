@@ -5,7 +5,7 @@ import os
 import signal
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,22 +21,6 @@ from reading import Reader
 from server import Server, clean_environment, free_port, wait_for
 
 pytestmark = needs_peers
-
-
-@pytest.fixture(autouse=True)
-def no_reader_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A test that fails half-way leaves no reader behind."""
-    started: list[Reader] = []
-    begin_one = Reader.__init__
-
-    def noted(self: Reader, *arguments: Any, **settings: Any) -> None:
-        begin_one(self, *arguments, **settings)
-        started.append(self)
-
-    monkeypatch.setattr(Reader, "__init__", noted)
-    yield
-    for reader in started:
-        reader.kill()
 
 
 Start = Callable[..., Server]

@@ -1,91 +1,16 @@
-"""A peer that is dead, slow, or lies is named, bounded, and never mixes what it says into others'."""
+"""A peer that is dead, or lies, is named, bounded, and never mixes what it says into others'."""
 
 import json
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from asking import MS, NONSENSE, OWN, PEER, Asking, frames, merged
 from fake_peer import Ask, FakePeer, begin, end, entry
-from fcgi_peer import SANITIZED
 from peers import needs_peers
-from reading import Answer, Reader, answer_of
-from server import free_port, wait_for
 
 pytestmark = needs_peers
-
-
-@pytest.fixture(autouse=True)
-def no_reader_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A test that fails half-way leaves no reader behind."""
-    started: list[Reader] = []
-    begin_one = Reader.__init__
-
-    def noted(self: Reader, *arguments: Any, **settings: Any) -> None:
-        begin_one(self, *arguments, **settings)
-        started.append(self)
-
-    monkeypatch.setattr(Reader, "__init__", noted)
-    yield
-    for reader in started:
-        reader.kill()
-
-# Of this server's own; the peer's are beside them, a second apart: half a second later.
-OWN = [f"2026-11-24 08:00:{i:02d},000 INFO:app own {i}" for i in range(10)]
-MS = 1795507200000  # 2026-11-24 08:00:00 UTC
-PEER = [(MS + 1000 * i + 500, 100 + 50 * i, b"2026-11-24 08:00:%02d,500 INFO:app peer %d" % (i, i)) for i in range(10)]
-# READ_PEERS_TIMEOUT, seconds: how long a peer may be silent here. The machine may stop for two seconds.
-PATIENCE = 4
-
-
-def frames(forward: bool = True, count: int = 10) -> list[bytes]:
-    chosen = PEER[:count] if forward else PEER[::-1][:count]
-    return [entry(*e) for e in chosen]
-
-
-class Asking:
-    """A reader with one peer that follows a script, which a test may change."""
-
-    def __init__(self, base: Path, **settings: Any) -> None:
-        self.script: Callable[[Ask], None] = lambda ask: ask.good(begin(), *frames(), end(matched=10))
-        self.peer = FakePeer(lambda ask: self.script(ask))
-        self.peer.__enter__()
-        folder = base / "logs"
-        folder.mkdir(parents=True)
-        (folder / "info.log").write_text("".join(line + "\n" for line in OWN))
-        self.reader = Reader(base, TZ="UTC", READ_PEERS=self.peer.url, READ_NAME="own.example",
-                             **{"READ_PEERS_TIMEOUT": PATIENCE, "READ_PEERS_TOKEN": "let me read", **settings})
-
-    def stop(self) -> None:
-        self.peer.__exit__()
-        self.reader.stop()
-
-    def query(self, path: str = "/api/log/query", **parameters: Any) -> Answer:
-        return self.reader.get(path, **{"direction": "forward", **parameters})
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
-    asking = Asking(tmp_path_factory.mktemp("asking"))
-    yield asking
-    asking.stop()
-
-
-@pytest.fixture
-def asking(shared: Asking) -> Asking:
-    shared.script = lambda ask: ask.good(begin(), *frames(), end(matched=10))
-    shared.peer.asked.clear()
-    shared.peer.headers.clear()
-    return shared
-
-
-def merged(count: int = 10) -> list[str]:
-    both = [(MS + 1000 * i, line) for i, line in enumerate(OWN)] + [(ms, text.decode()) for ms, _, text in PEER[:count]]
-    return [line for _, line in sorted(both)]
 
 
 def test_a_good_peer(asking: Asking) -> None:
@@ -96,10 +21,6 @@ def test_a_good_peer(asking: Asking) -> None:
     assert "missing" not in answer.end
     assert asking.peer.headers[0]["authorization"] == "let me read"
     assert "as=peer" in asking.peer.asked[0]
-
-
-def only(script: Callable[[Ask], None]) -> Callable[[Ask], None]:
-    return script
 
 
 def silent(ask: Ask) -> None:
@@ -205,7 +126,6 @@ def sends(*more: bytes) -> Callable[[Ask], None]:
 
 
 ORDER = "sends its entries in another order than that of its files"
-NONSENSE = "sends what no reader would"
 STRANGE = "sends entries that were not asked for"
 
 # What is wrong after three entries: nothing of it is passed on, and the last line says whose it is.
@@ -308,174 +228,28 @@ def test_redirects_are_not_followed(asking: Asking) -> None:
         assert other.asked == []
 
 
-def test_hits_of_a_liar(asking: Asking) -> None:
-    chosen = {"level": "INFO", "start": "2026-11-24T08:00:00Z", "end": "2026-11-24T09:00:00Z", "buckets": 4}
-    asking.script = lambda ask: ask.good(b"H 5 10 7\n1 2 3 4\n", b"H 10 10 9\n1 2 3 444\n", end())
-    answer = asking.query("/api/log/hits", **chosen)
-    assert answer.end["counts"] == {"INFO": [11, 2, 3, 444]}
-    for payload in (b"1 2 3", b"1 2 3 4 5", b"1 2 3 x", b"1  2 3 4", b"1 2 3 4 ", b"-1 2 3 4", b"1 2 3 9999999999999999999", b""):
-        asking.script = lambda ask, p=payload: ask.good(b"H 5 10 %d\n%s\n" % (len(p), p), end())  # type: ignore[misc]
-        answer = asking.query("/api/log/hits", **chosen)
-        assert answer.end["why"].startswith(f"failed: {asking.peer.name} {NONSENSE}"), payload
-        answer = asking.query("/api/log/hits", partial=1, **chosen)
-        assert answer.end["counts"] == {"INFO": [10, 0, 0, 0]}
-        assert [m["server"] for m in answer.end["missing"]] == [asking.peer.name]
-
-
-def test_files_of_a_liar(asking: Asking) -> None:
-    asking.script = lambda ask: ask.good(b"F i %d %d - 77 8\ninfo.log\n" % (MS, MS + 1), end())
-    files = asking.reader.get("/api/log/files", level="INFO").json()["files"]
-    assert [(f["server"], f["bytes"]) for f in files] == [(asking.peer.name, 77), ("own.example", sum(len(x) + 1 for x in OWN))]
-    for frame in (entry(*PEER[0]), b"F i - - - 1 300\n" + b"x" * 300 + b"\n", b"F i - - - 1 0\n\n", b"F x - - - 1 1\nx\n", b"F e - - - 1 1\nx\n"):
-        asking.script = lambda ask, f=frame: ask.good(begin(), f, end())  # type: ignore[misc]
-        answer = asking.reader.get("/api/log/files", level="INFO")
-        assert (answer.status, answer.error.startswith(f"{asking.peer.name} sends ")) == (502, True), frame
-        assert [f["server"] for f in asking.reader.get("/api/log/files", level="INFO", partial=1).json()["files"]] == ["own.example"]
-
-
-def test_files_without_end(tmp_path: Path) -> None:
-    asking = Asking(tmp_path, QUERY_TIMEOUT=60)
-    stop = threading.Event()
-
-    def flood(ask: Ask) -> None:
-        ask.head()
-        many = b"F i - - - 1 8\ninfo.log\n" * 10_000
-        while not stop.is_set():
-            ask.send(many)
-
-    asking.script = flood
-    asking.reader.reset_peak()
-    answer = asking.query("/api/log/files")
-    assert (answer.status, answer.error) == (502, f"{asking.peer.name} has more files than can be listed")
-    answer = asking.query("/api/log/files", partial=1)
-    assert answer.json()["missing"] == [{"server": asking.peer.name, "why": "has more files than can be listed"}]
-    assert SANITIZED or asking.reader.kib("VmHWM") < 200_000
-    stop.set()
-    asking.stop()
-
-
-def test_context_of_a_liar(asking: Asking) -> None:
-    cursor = next(e["cursor"] for e in asking.query().entries if e["text"].endswith("peer 4"))
-
-    def honest(ask: Ask) -> None:
-        forward, limit = ask.query["direction"] == "forward", int(ask.query["limit"])
-        chosen = PEER[4:] if forward else PEER[:4][::-1]
-        ask.good(begin(), *[entry(*e) for e in chosen[:limit]], end("limit" if len(chosen) >= limit else "complete"))
-
-    asking.script = honest
-    answer = asking.query("/api/log/context", cursor=cursor, before=3, after=3)
-    at = merged().index(PEER[4][2].decode())
-    assert answer.texts == merged()[at - 3 : at + 4]
-    assert [e.get("here", False) for e in answer.entries] == [False] * 3 + [True] + [False] * 3
-    # Without its own server there is no entry, also with partial=1.
-    for script, words in [(lambda ask: ask.head("500 Internal Server Error"), "answered 500"),
-                          (lambda ask: ask.good(begin(), *frames()[3:], end()), "answers with another entry than was asked for"),
-                          (lambda ask: ask.good(begin(), b"junk\n"), NONSENSE)]:
-        asking.script = script
-        for more in ({}, {"partial": 1}):
-            answer = asking.query("/api/log/context", cursor=cursor, **more)
-            assert (answer.status, answer.error.split(" ", 1)[1].startswith(words)) == (502, True), answer.body
-    asking.script = lambda ask: ask.head("410 Gone")
-    answer = asking.query("/api/log/context", cursor=cursor)
-    assert (answer.status, answer.error) == (410, f"the file that the cursor is of is gone on {asking.peer.name}; begin without it")
-
-
-def test_dead_peer(tmp_path: Path) -> None:
-    """Nobody listens; and nobody knows the name."""
-    port = free_port()
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    (folder / "info.log").write_text("".join(line + "\n" for line in OWN))
-    reader = Reader(tmp_path, TZ="UTC", READ_PEERS=f"http://127.0.0.1:{port},http://nowhere.invalid", READ_NAME="own.example", READ_PEERS_TIMEOUT=PATIENCE)
-    answer = reader.query()
-    assert (answer.status, answer.error) == (502, f"127.0.0.1:{port} cannot be reached: Connection refused")
-    answer = reader.query(partial=1)
-    assert answer.texts == OWN[::-1]
-    why = {m["server"]: m["why"] for m in answer.end["missing"]}
-    assert why[f"127.0.0.1:{port}"] == "cannot be reached: Connection refused"
-    assert why["nowhere.invalid"].startswith("cannot be reached")
-    # A download says so in its head; the rest is whole.
-    answer = reader.get("/api/log/raw", partial=1)
-    assert f"X-PBU-Log-Missing: 127.0.0.1:{port}, nowhere.invalid" in answer.head
-    assert answer.body == "".join(x + "\n" for x in OWN).encode()
-    reader.stop()
-
-
-def test_one_that_was_silent_is_not_waited_for_as_long_again(tmp_path: Path) -> None:
-    """Where it may be left out: the page shows the others at once, and it as soon as it is back."""
-    asking = Asking(tmp_path, READ_PEERS_TIMEOUT=12)
-    good = asking.script
-    asking.script = silent
-    for longest in (60.0, 9.0, 9.0):
-        for path in ("/api/log/query", "/api/log/hits", "/api/log/files", "/api/log/context")[: 1 if longest == 60.0 else 4]:
-            began = time.monotonic()
-            cursor = asking.query(peers=0).entries[3]["cursor"] if path.endswith("context") else ""
-            answer = asking.query(path, partial=1, **({"cursor": cursor} if cursor else {}))
-            last = answer.json() if path.endswith("files") else answer.end
-            assert last["missing"] == [{"server": asking.peer.name, "why": "does not answer"}], path
-            assert time.monotonic() - began < longest, path
-    # Without, it is asked as ever, and an error.
-    began = time.monotonic()
-    assert asking.query().status == 502
-    assert time.monotonic() - began > 10
-    asking.script = good
-    assert asking.query(partial=1).end["complete"] is True
-    assert asking.query().texts == merged()
-    asking.stop()
-
-
-def test_the_deadline_is_for_all(tmp_path: Path) -> None:
-    """A peer that is still looking then has its place in the cursor, from where it goes on."""
-    asking = Asking(tmp_path, QUERY_TIMEOUT=2)
-
-    def looks(ask: Ask) -> None:
-        assert 0 < int(ask.query["timeout"]) <= 1800
-        ask.head()
-        ask.send(begin())
-        for n in range(1, 200):
-            ask.send(b"P %d 1000 i77.1.%x\n" % (n, n))
-            time.sleep(0.1)
-
-    asking.script = looks
-    answer = asking.query()
-    assert (answer.texts, answer.end["why"]) == ([], "deadline")
-    place = int(answer.end["next"].split("i77.1.")[1].split("~")[0], 16)
-    assert place > 1
-    # Its own deadline counts as much: what comes after it is not known.
-    asking.script = lambda ask: ask.good(begin(), *frames(count=2), end("deadline", at=b"i77.1.999"))
-    answer = asking.query()
-    assert (answer.texts, answer.end["why"]) == (merged()[:4], "deadline")
-    assert "i77.1.999~" in answer.end["next"]
-    asking.script = lambda ask: ask.good(begin(), *[entry(*e) for e in PEER[2:]], end())
-    rest = asking.query(cursor=answer.end["next"])
-    assert answer.texts + rest.texts == merged()
-    assert "cursor=i77.1.999" in asking.peer.asked[-1]
-    asking.stop()
+def id_of(name: str) -> str:
+    """By which cursors know a server: FNV-1a."""
+    number = 2166136261
+    for byte in name.encode():
+        number = (number ^ byte) * 16777619 & 0xFFFFFFFF
+    return f"{number:08x}"
 
 
 def test_a_cursor_whose_file_is_gone_there(asking: Asking) -> None:
     asking.script = lambda ask: ask.head("410 Gone")
     answer = asking.query()
     assert (answer.status, answer.error) == (410, f"the file that the cursor is of is gone on {asking.peer.name}; begin without it")
-    assert asking.query(partial=1).texts == OWN
-
-
-def test_context_without_others(tmp_path: Path) -> None:
-    """Of an entry of this server, while another is away."""
-    asking = Asking(tmp_path)
-    own = asking.query(peers=0).entries[5]["cursor"]
-    asking.script = lambda ask: ask.head("502 Bad Gateway")
-    answer = asking.query("/api/log/context", cursor=own, before=2, after=2)
-    assert (answer.status, answer.error) == (502, f"{asking.peer.name} answered 502: its reader does not answer")
-    answer = asking.query("/api/log/context", cursor=own, before=2, after=2, partial=1)
-    assert answer.texts == OWN[3:8]
-    assert answer.end["missing"] == [{"server": asking.peer.name, "why": "answered 502: its reader does not answer"}]
-    asking.script = lambda ask: ask.good(begin(), b"junk\n")
-    answer = asking.query("/api/log/context", cursor=own, before=2, after=2)
-    assert answer.end["why"].startswith(f"failed: {asking.peer.name} {NONSENSE}")
-    answer = asking.query("/api/log/context", cursor=own, before=2, after=2, partial=1)
-    assert answer.texts == OWN[3:8]
-    asking.stop()
+    # Left out, it is named; and its place is kept, so that who goes on with `next` is told again.
+    at = f"i77.1.0~{id_of(asking.peer.name)}"
+    answer = asking.query(partial=1, cursor=at)
+    assert answer.texts == OWN
+    assert (answer.end["complete"], answer.end["why"]) == (False, "missing")
+    assert answer.end["missing"] == [{"server": asking.peer.name, "why": "answered 410: the file that the cursor is of is gone there"}]
+    assert at in answer.end["next"]
+    answer = asking.query("/api/log/raw", partial=1, cursor=at)
+    assert f"X-PBU-Log-Missing: {asking.peer.name}" in answer.head
+    assert not answer.cut
 
 
 def test_no_proxy_is_asked(tmp_path: Path) -> None:
@@ -485,86 +259,6 @@ def test_no_proxy_is_asked(tmp_path: Path) -> None:
         assert asking.query().texts == merged()
         assert proxy.asked == []
         asking.stop()
-
-
-def test_a_client_that_goes_away_ends_it_everywhere(tmp_path: Path) -> None:
-    """Whatever the query waits for: the peer's head, or its next entry."""
-    asking = Asking(tmp_path, READ_PEERS_TIMEOUT=120, QUERY_TIMEOUT=120)
-    for sent in (0, 3):
-        gone = threading.Event()
-
-        def script(ask: Ask, sent: int = sent, gone: threading.Event = gone) -> None:
-            if sent:
-                ask.head()
-                ask.send(begin(), *frames(count=sent))
-            if ask.until_gone():
-                gone.set()
-
-        asking.script = script
-        asking.peer.asked.clear()
-        with asking.reader.ask("/api/log/query", {"direction": "forward"}):
-            wait_for(lambda: asking.peer.asked, "the peer is asked")
-        assert gone.wait(40), "the peer's client has gone"
-        wait_for(lambda: asking.reader.metric("queries_running") == 0, "the query has ended")
-    asking.stop()
-
-
-def test_memory_is_bounded(tmp_path: Path) -> None:
-    """A peer that sends without end is made to wait: while its turn does not come, and while nobody takes the answer."""
-    sent, stop, go_on = [0], threading.Event(), threading.Event()
-
-    def flood(ask: Ask) -> None:
-        ask.head()
-        ask.send(begin())
-        text = b"x" * 100_000
-        while not stop.is_set():
-            ask.send(entry(MS + sent[0], sent[0] * 200_000, text))
-            sent[0] += 1
-
-    def hesitate(ask: Ask) -> None:
-        ask.head()
-        ask.send(begin())
-        while not go_on.wait(0.5):
-            ask.send(b"P 1 1 i77.1.0\n")
-        ask.send(end())
-        ask.end()
-
-    def until_it_waits() -> None:
-        wait_for(lambda: sent[0] > 5, "the peer sends")
-        before = -1
-        while before != sent[0]:
-            before = sent[0]
-            time.sleep(3)
-
-    with FakePeer(flood) as peer, FakePeer(hesitate) as other:
-        reader = Reader(tmp_path, TZ="UTC", READ_PEERS=f"{peer.url},{other.url}", READ_NAME="own.example", QUERY_TIMEOUT=300)
-        reader.reset_peak()
-        with reader.ask("/api/log/raw", {"direction": "forward"}) as connection:
-            until_it_waits()
-            waited = sent[0]
-            go_on.set()
-            connection.socket.settimeout(60)
-            assert len(answer_of(connection, 40_000_000).body) > 39_000_000
-            until_it_waits()
-            stop.set()
-            connection.socket.shutdown(socket.SHUT_RDWR)
-        peak = reader.kib("VmHWM")
-        print(f"{waited} and {sent[0]} entries of 100 kB were sent, the peak is {peak} kB")
-        wait_for(lambda: reader.metric("queries_running") == 0, "the query has ended")
-        reader.stop()
-    # What sockets hold, and the reader itself.
-    assert waited < 200
-    assert sent[0] < 700
-    assert SANITIZED or peak < 100_000
-
-
-def test_entries_of_many_mebibytes(asking: Asking) -> None:
-    text = b"y" * (20 * 1024 * 1024)
-    asking.script = lambda ask: ask.good(begin(), entry(MS + 500, 10, text), end())
-    answer = asking.query("/api/log/raw")
-    assert answer.body.split(b"\n")[1] == text
-    answer = asking.query()
-    assert [len(t) for t in answer.texts if t.startswith("y")] == [len(text)]
 
 
 def test_figures(asking: Asking) -> None:

@@ -32,7 +32,7 @@ next_frame(struct viewer_end *v, const char **payload)
 		if (v->at > 0 && len > 0 && line == 0 && memchr(from, '\n', len) != NULL)
 			continue;
 		if (!receive(v, PATIENCE_MS))
-			fail_msg("nothing came");
+			fail_msg("nothing came after %zu bytes, %zu of %zu: %.*s", v->bytes.len, v->at, v->text.len, (int)v->text.len, v->text.data);
 	}
 }
 
@@ -188,6 +188,28 @@ what_is_dropped_is_told(void **state)
 	assert_int_equal(overflow(f, v, &n, 1), 0);
 }
 
+static void
+viewers_leave_room_for_servers(void **state)
+{
+	static const char viewers[] = "there are too many viewers: 1 at most",
+			  servers[] = "there are too many tails of other servers: 1 at most";
+	struct fixture *f = *state;
+	struct viewer_end *v;
+	const char *payload;
+
+	f->limits.viewers = f->limits.servers = 1;
+	start(f);
+	assert_begun(view(f, NULL, NULL));
+	v = view(f, NULL, NULL);
+	assert_refused(v, "503");
+	assert_non_null(memmem(v->text.data, v->text.len, viewers, sizeof(viewers) - 1));
+	v = view(f, "as=peer", NULL);
+	assert_int_equal(next_frame(v, &payload).kind, PEER_FRAME_BEGIN);
+	v = view(f, "as=peer", NULL);
+	assert_refused(v, "503");
+	assert_non_null(memmem(v->text.data, v->text.len, servers, sizeof(servers) - 1));
+}
+
 int
 main(void)
 {
@@ -196,6 +218,7 @@ main(void)
 	    tail_test(it_says_that_it_has_all),
 	    tail_test(long_ones_are_whole),
 	    tail_test(what_is_dropped_is_told),
+	    tail_test(viewers_leave_room_for_servers),
 	};
 
 	fcgi_init();

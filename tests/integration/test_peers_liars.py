@@ -1,0 +1,107 @@
+"""What a peer says of counts, files, and what is around an entry, is checked as well."""
+
+import threading
+from pathlib import Path
+
+from asking import MS, NONSENSE, OWN, PEER, Asking, frames, merged
+from fake_peer import Ask, FakePeer, begin, end, entry
+from fcgi_peer import SANITIZED
+from peers import needs_peers
+from reading import Reader
+
+pytestmark = needs_peers
+
+
+def test_hits_of_a_liar(asking: Asking) -> None:
+    chosen = {"level": "INFO", "start": "2026-11-24T08:00:00Z", "end": "2026-11-24T09:00:00Z", "buckets": 4}
+    asking.script = lambda ask: ask.good(b"H 5 10 7\n1 2 3 4\n", b"H 10 10 9\n1 2 3 444\n", end())
+    answer = asking.query("/api/log/hits", **chosen)
+    assert answer.end["counts"] == {"INFO": [11, 2, 3, 444]}
+    for payload in (b"1 2 3", b"1 2 3 4 5", b"1 2 3 x", b"1  2 3 4", b"1 2 3 4 ", b"-1 2 3 4", b"1 2 3 9999999999999999999", b""):
+        asking.script = lambda ask, p=payload: ask.good(b"H 5 10 %d\n%s\n" % (len(p), p), end())  # type: ignore[misc]
+        answer = asking.query("/api/log/hits", **chosen)
+        assert answer.end["why"].startswith(f"failed: {asking.peer.name} {NONSENSE}"), payload
+        answer = asking.query("/api/log/hits", partial=1, **chosen)
+        assert answer.end["counts"] == {"INFO": [10, 0, 0, 0]}
+        assert [m["server"] for m in answer.end["missing"]] == [asking.peer.name]
+
+
+def test_files_of_a_liar(asking: Asking) -> None:
+    asking.script = lambda ask: ask.good(b"F i %d %d - 77 8\ninfo.log\n" % (MS, MS + 1), end())
+    files = asking.reader.get("/api/log/files", level="INFO").json()["files"]
+    assert [(f["server"], f["bytes"]) for f in files] == [(asking.peer.name, 77), ("own.example", sum(len(x) + 1 for x in OWN))]
+    for frame in (entry(*PEER[0]), b"F i - - - 1 300\n" + b"x" * 300 + b"\n", b"F i - - - 1 0\n\n", b"F x - - - 1 1\nx\n", b"F e - - - 1 1\nx\n"):
+        asking.script = lambda ask, f=frame: ask.good(begin(), f, end())  # type: ignore[misc]
+        answer = asking.reader.get("/api/log/files", level="INFO")
+        assert (answer.status, answer.error.startswith(f"{asking.peer.name} sends ")) == (502, True), frame
+        assert [f["server"] for f in asking.reader.get("/api/log/files", level="INFO", partial=1).json()["files"]] == ["own.example"]
+
+
+def test_files_without_end(tmp_path: Path) -> None:
+    """What one lists is bounded, and takes nothing from the others."""
+    stop = threading.Event()
+
+    def flood(ask: Ask) -> None:
+        ask.head()
+        many = b"F i - - - 1 8\ninfo.log\n" * 10_000
+        while not stop.is_set():
+            ask.send(many)
+
+    with FakePeer(flood) as peer, FakePeer(lambda ask: ask.good(b"F i - - - 77 8\ninfo.log\n" * 8000, end())) as other:
+        reader = Reader(tmp_path, TZ="UTC", READ_PEERS=f"{peer.url},{other.url}", READ_NAME="own.example", QUERY_TIMEOUT=60, READ_PEERS_TIMEOUT=60)
+        reader.get("/api/log/files", peers=0)
+        reader.reset_peak()
+        before = reader.kib("VmHWM")
+        answer = reader.get("/api/log/files")
+        assert (answer.status, answer.error) == (502, f"{peer.name} has more files than can be listed")
+        answer = reader.get("/api/log/files", partial=1)
+        assert answer.json()["missing"] == [{"server": peer.name, "why": "has more files than can be listed"}]
+        assert len([f for f in answer.json()["files"] if f["server"] == other.name]) == 8000
+        print(f"from {before} to {reader.kib('VmHWM')} kB")
+        assert SANITIZED or reader.kib("VmHWM") < before + 20_000
+        stop.set()
+        reader.stop()
+
+
+def test_context_of_a_liar(asking: Asking) -> None:
+    cursor = next(e["cursor"] for e in asking.query().entries if e["text"].endswith("peer 4"))
+
+    def honest(ask: Ask) -> None:
+        forward, limit = ask.query["direction"] == "forward", int(ask.query["limit"])
+        chosen = PEER[4:] if forward else PEER[:4][::-1]
+        ask.good(begin(), *[entry(*e) for e in chosen[:limit]], end("limit" if len(chosen) >= limit else "complete"))
+
+    asking.script = honest
+    answer = asking.query("/api/log/context", cursor=cursor, before=3, after=3)
+    at = merged().index(PEER[4][2].decode())
+    assert answer.texts == merged()[at - 3 : at + 4]
+    assert [e.get("here", False) for e in answer.entries] == [False] * 3 + [True] + [False] * 3
+    # Without its own server there is no entry, also with partial=1.
+    for script, words in [(lambda ask: ask.head("500 Internal Server Error"), "answered 500"),
+                          (lambda ask: ask.good(begin(), *frames()[3:], end()), "answers with another entry than was asked for"),
+                          (lambda ask: ask.good(begin(), b"junk\n"), NONSENSE)]:
+        asking.script = script
+        for more in ({}, {"partial": 1}):
+            answer = asking.query("/api/log/context", cursor=cursor, **more)
+            assert (answer.status, answer.error.split(" ", 1)[1].startswith(words)) == (502, True), answer.body
+    asking.script = lambda ask: ask.head("410 Gone")
+    answer = asking.query("/api/log/context", cursor=cursor)
+    assert (answer.status, answer.error) == (410, f"the file that the cursor is of is gone on {asking.peer.name}; begin without it")
+
+
+def test_context_without_others(tmp_path: Path) -> None:
+    """Of an entry of this server, while another is away."""
+    asking = Asking(tmp_path)
+    own = asking.query(peers=0).entries[5]["cursor"]
+    asking.script = lambda ask: ask.head("502 Bad Gateway")
+    answer = asking.query("/api/log/context", cursor=own, before=2, after=2)
+    assert (answer.status, answer.error) == (502, f"{asking.peer.name} answered 502: its reader does not answer")
+    answer = asking.query("/api/log/context", cursor=own, before=2, after=2, partial=1)
+    assert answer.texts == OWN[3:8]
+    assert answer.end["missing"] == [{"server": asking.peer.name, "why": "answered 502: its reader does not answer"}]
+    asking.script = lambda ask: ask.good(begin(), b"junk\n")
+    answer = asking.query("/api/log/context", cursor=own, before=2, after=2)
+    assert answer.end["why"].startswith(f"failed: {asking.peer.name} {NONSENSE}")
+    answer = asking.query("/api/log/context", cursor=own, before=2, after=2, partial=1)
+    assert answer.texts == OWN[3:8]
+    asking.stop()
