@@ -32,7 +32,8 @@ next_frame(struct viewer_end *v, const char **payload)
 		if (v->at > 0 && len > 0 && line == 0 && memchr(from, '\n', len) != NULL)
 			continue;
 		if (!receive(v, PATIENCE_MS))
-			fail_msg("nothing came after %zu bytes, %zu of %zu: %.*s", v->bytes.len, v->at, v->text.len, (int)v->text.len, v->text.data);
+			fail_msg("nothing came after %zu bytes, %zu of %zu: %.*s", v->bytes.len,
+			    v->at, v->text.len, (int)v->text.len, v->text.data);
 	}
 }
 
