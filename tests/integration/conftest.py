@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,20 @@ def still_alive():
     yield
     for running in list(Server.running):
         running.check_alive()
+
+
+@pytest.fixture(scope="module")
+def zone_is_utc() -> Iterator[None]:
+    """This process's as the servers': a time without one is theirs."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    yield
+    if before is None:
+        del os.environ["TZ"]
+    else:
+        os.environ["TZ"] = before
+    time.tzset()
 
 
 # --- peers ---
