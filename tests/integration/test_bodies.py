@@ -13,7 +13,7 @@ import pytest
 from bodies import ARRAY, JSONL, KIB, LINES, MIB, headers, pack
 from refusals import LOG, assert_error, files
 from test_differential import SEED, Generator
-from test_nginx import parse
+from responses import parse
 
 TOKEN = "s3cret-token_+/="
 WORDS_405 = 'a record is sent by POST: with logging.handlers.HTTPHandler, say method="POST"'

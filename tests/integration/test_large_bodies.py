@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from refusals import assert_error
+from responses import assert_json_error, parse
 from server import wait_for
-from test_nginx import assert_json_error, parse
 
 TOKEN = "correct horse"
 WITH_TOKEN = {"Authorization": TOKEN}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from test_nginx import parse
+from responses import parse
 
 from access import COOKIE, FILE_TOKENS, READ, READING, TAIL, WRITE, WRONG, ask, assert_refused, basic, guarded_server, log_in, session_of
 from server import command_line, wait_for

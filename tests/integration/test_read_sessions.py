@@ -6,7 +6,7 @@ import time
 
 import pytest
 from fcgi_peer import PARAMS, STDIN, Connection, begin, params, record
-from test_nginx import parse
+from responses import parse
 from test_rollover import faketime
 
 from access import COOKIE, FILE_TOKENS, READ, WRITE, WRONG, ask, assert_refused, basic, guarded_server, log_in, session_of
