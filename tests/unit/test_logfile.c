@@ -1,31 +1,10 @@
 #include "files/committed.h"
 #include "files/logfile.h"
-#include "tmpdir.h"
+#include "folder_fixture.h"
 
 #include <errno.h>
 
 #define NAME "info.log"
-
-static int folder;
-
-static int
-setup(void **state)
-{
-	struct tmpdir *t;
-
-	if (tmpdir_setup(state) != 0)
-		return -1;
-	t = *state;
-	folder = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return folder < 0 ? -1 : 0;
-}
-
-static int
-teardown(void **state)
-{
-	close(folder);
-	return tmpdir_teardown(state);
-}
 
 static bool
 append(struct logfile *f, const char *text)
@@ -226,7 +205,7 @@ writes_more_buffers_than_one_call_takes(void **state)
 	logfile_close(&f);
 }
 
-#define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define test(f) cmocka_unit_test_setup_teardown(f, folder_setup, folder_teardown)
 
 static void
 cuts_off_what_a_crash_has_left(void **state)

@@ -1,30 +1,9 @@
 #include "files/prune.h"
-#include "tmpdir.h"
+#include "folder_fixture.h"
 
 #include <errno.h>
 
-static int folder;
-
-static int
-setup(void **state)
-{
-	struct tmpdir *t;
-
-	if (tmpdir_setup(state) != 0)
-		return -1;
-	t = *state;
-	folder = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return folder < 0 ? -1 : 0;
-}
-
-static int
-teardown(void **state)
-{
-	close(folder);
-	return tmpdir_teardown(state);
-}
-
-#define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define test(f) cmocka_unit_test_setup_teardown(f, folder_setup, folder_teardown)
 
 /* Prunes on 2019-06-15; the file that is written to will be info.log.2019-06-15.5. */
 static struct prune
