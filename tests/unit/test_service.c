@@ -131,7 +131,6 @@ tells_systemd_how_it_is(void **state)
 	close(fd);
 #else
 	(void)state;
-	skip();
 #endif
 }
 

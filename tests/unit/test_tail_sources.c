@@ -2,6 +2,7 @@
 #include "reader/tail_sources.h"
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct fixture {
@@ -22,7 +23,7 @@ setup(void **state)
 	*state = f;
 	f->peers = peers_new(&s, error, sizeof(error));
 	if (f->peers == NULL)
-		return peer_http_is_built() ? -1 : 0;
+		return -1;
 	f->there = 1 - f->peers->self;
 	TAILQ_INIT(&f->viewers);
 	return sources_init(&f->sources, f->peers) ? 0 : -1;
@@ -34,17 +35,15 @@ teardown(void **state)
 	struct fixture *f = *state;
 	struct viewer *v;
 
-	if (f->peers != NULL) {
-		while ((v = TAILQ_FIRST(&f->viewers)) != NULL) {
-			TAILQ_REMOVE(&f->viewers, v, links);
-			sources_leave(&f->sources, v);
-			free(v->peer);
-			free(v);
-		}
-		assert_int_equal(f->sources.count, 0);
-		sources_free(&f->sources);
-		peers_free(f->peers);
+	while ((v = TAILQ_FIRST(&f->viewers)) != NULL) {
+		TAILQ_REMOVE(&f->viewers, v, links);
+		sources_leave(&f->sources, v);
+		free(v->peer);
+		free(v);
 	}
+	assert_int_equal(f->sources.count, 0);
+	sources_free(&f->sources);
+	peers_free(f->peers);
 	free(f);
 	return 0;
 }
@@ -105,8 +104,6 @@ those_who_select_the_same_share_one(void **state)
 	char app[] = "app", other[] = "other";
 	struct viewer *a, *b, *c, *d;
 
-	if (f->peers == NULL)
-		skip();
 	a = view(f, NULL, 0);
 	assert_non_null(source_of(f, a));
 	assert_null(a->peer[f->peers->self].source);
@@ -130,8 +127,6 @@ who_stands_elsewhere_has_one_of_its_own(void **state)
 	struct fixture *f = *state;
 	struct viewer *now, *same, *before, *again;
 
-	if (f->peers == NULL)
-		skip();
 	now = view(f, NULL, 0);
 	move(source_of(f, now), 100, true);
 	same = view(f, NULL, 100);
@@ -155,8 +150,6 @@ who_has_caught_up_shares_again(void **state)
 	struct peers_stream *there =
 	    (struct peers_stream *)f; /* only whether there is one counts */
 
-	if (f->peers == NULL)
-		skip();
 	now = view(f, NULL, 0);
 	shared = source_of(f, now);
 	move(shared, 100, true);
@@ -186,8 +179,6 @@ one_that_falls_behind_keeps_its_place(void **state)
 	struct fixture *f = *state;
 	struct viewer *a, *b;
 
-	if (f->peers == NULL)
-		skip();
 	a = view(f, NULL, 0);
 	b = view(f, NULL, 0);
 	move(source_of(f, a), 100, true);
@@ -205,8 +196,6 @@ there_is_an_end_to_them(void **state)
 	struct fixture *f = *state;
 	struct viewer *last;
 
-	if (f->peers == NULL)
-		skip();
 	for (uint64_t i = 1; i <= 256; i++)
 		assert_non_null(source_of(f, view(f, NULL, i)));
 	last = view(f, NULL, 1000);
@@ -234,5 +223,10 @@ main(void)
 	    sources_test(there_is_an_end_to_them),
 	};
 
+	/* A skip() of cmocka's is "not ok", and automake takes it for a failure. */
+	if (!peer_http_is_built()) {
+		puts("1..0 # SKIP built without peers");
+		return 0;
+	}
 	return cmocka_run_group_tests_name("tail_sources", tests, NULL, NULL);
 }
