@@ -41,6 +41,7 @@ append_peer(struct files *f, size_t server)
 {
 	struct peers_stream *stream = f->stream[server];
 	const size_t before = f->p.a.buf.len;
+	const uint64_t matched = f->p.a.matched;
 	enum peers_step step;
 
 	while (stream != NULL) {
@@ -74,6 +75,11 @@ append_peer(struct files *f, size_t server)
 		file.bytes = frame->bytes;
 		memcpy(file.name, peers_stream_payload(stream), frame->payload);
 		answering_files_append(&f->p.a, frame->level, &file, f->p.peers->at[server].name);
+	}
+	/* What a missing one had listed goes with it. */
+	if (peers_merge_missing(f->p.merge, server) != NULL) {
+		f->p.a.buf.len = before;
+		f->p.a.matched = matched;
 	}
 	return answering_peers_await(&f->p);
 }
