@@ -8,6 +8,7 @@ A site is rendered from nginx/ as an operator would install it; only ports, path
 to change are other. Settings are changed by `changes`, {old text: new text}; the old text must be there.
 """
 
+import json
 import os
 import re
 import shutil
@@ -25,6 +26,8 @@ from server import TREE, clean_environment, free_port, wait_for  # noqa: E402
 
 BUILD = TREE / os.environ.get("BUILD_DIR", "build")
 TOKEN, READ_TOKEN = "correct-horse-battery-staple", "tr0ub4dor-and-3"
+HEAD = "POST /api/log HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+CLIENT_CERTIFICATES = {"# ssl_client_certificate": "ssl_client_certificate", "# ssl_verify_client": "ssl_verify_client"}
 
 # What Debian's nginx.conf has, as far as it touches a site: weak versions and compression among it.
 NGINX_CONF = """\
@@ -271,3 +274,11 @@ class Site:
         """Sends bytes; the answer: say `Connection: close`."""
         with self.connect(**more) as s:
             return answer(s, data)
+
+
+def assert_json_error(got, status, *words):
+    assert got.status == status, (got.headers, got.body)
+    assert got.headers["content-type"] == "application/json"
+    document = json.loads(got.body)
+    assert document["status"] is False and all(word in document["error"] for word in words), document
+    assert got.headers["server"] == "nginx"
