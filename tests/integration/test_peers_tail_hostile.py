@@ -5,12 +5,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from fake_peer import Ask, FakePeer, begin, entry
 from mesh import StartServer, assert_small, has, tails, write
 from peers import needs_peers
+from reading import Reader, answer_of
 from server import wait_for
 from sse import Viewer
 
@@ -183,3 +185,27 @@ def test_one_that_floods_is_made_to_wait(start_server: StartServer) -> None:
         slow.stop()
         other.stop()
         wait_for(lambda: tails(here) == 0, "nobody")
+
+
+def test_who_finds_no_connection_left_is_told_which_limit_that_is(tmp_path: Path) -> None:
+    def follow(ask: Ask) -> None:
+        ask.head()
+        ask.send(BEGIN)
+        ask.until_gone(300)
+
+    with FakePeer(follow) as one, FakePeer(follow) as another:
+        reader = Reader(tmp_path, READ_PEERS=f"{one.url},{another.url}", READ_PEERS_TIMEOUT=300)
+        with contextlib.ExitStack() as viewers:
+            for n in range(128):
+                viewer = viewers.enter_context(reader.ask("/api/log/tail", {"level": "ERROR", "q": f"n{n}"}))
+                assert answer_of(viewer, 1).status == 200
+            answer = reader.get("/api/log/tail", level="ERROR", q="more")
+            assert answer.status == 503
+            assert answer.error.endswith("is not followed: there are 256 connections to other servers already, the most that may be")
+            # Who selects what is followed already needs none.
+            with reader.ask("/api/log/tail", {"level": "ERROR", "q": "n7"}) as viewer:
+                assert answer_of(viewer, 1).status == 200
+        wait_for(lambda: reader.metric("tails") == 0, "nobody follows")
+        with reader.ask("/api/log/tail", {"level": "ERROR", "q": "more"}) as viewer:
+            assert answer_of(viewer, 1).status == 200
+        reader.stop()

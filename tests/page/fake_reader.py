@@ -19,6 +19,7 @@ from http.server import ThreadingHTTPServer
 from fake_answers import Handler
 from fake_entries import TRACE, Entry, entry, made_up
 
+
 @dataclass
 class Faults:
     slow: float = 0.0          # seconds before each line
