@@ -283,6 +283,35 @@ def test_brokers_that_hang(own_cluster: Cluster, start_server: Start) -> None:
     assert found == {f"{client}-{n}:{i}" for n in range(40) for i in range(50)} | {f"{client}-40:0"}
 
 
+@pytest.mark.parametrize("gone", ["stopped", "killed"])
+def test_a_full_server_while_all_brokers_are_away(own_cluster: Cluster, start_server: Start, gone: str) -> None:
+    """More records than may be under way (PUBLISH_IN_FLIGHT): those that wait for room have their answer as soon as the others."""
+    server, client = start_server(KAFKA_BROKERS=own_cluster.brokers), name_of()
+    assert server.post({"msg": "before"}).status_code == 200
+    own_cluster.signal(signal.SIGSTOP)
+    body = b"[" + b",".join([b'{"msg":1}'] * 8000) + b"]"
+
+    def send(number: int) -> tuple[requests.Response, float]:
+        with requests.Session() as session:
+            session.trust_env = False
+            begun = time.monotonic()
+            answer = session.post(f"{server.url}/api/log", data=body, timeout=60,
+                                  headers={"Content-Type": "application/json", **key(client, number)})
+            return answer, time.monotonic() - begun
+
+    with ThreadPoolExecutor(30) as pool:
+        sent = [pool.submit(send, number) for number in range(30)]
+        wait_for(lambda: metric(server, "kafka_waiting_requests") > 10, "they wait for room", BUSY)
+        if gone == "killed":
+            own_cluster.kill()
+        answers = [one.result() for one in sent]
+    print(f"answered within {max(seconds for _, seconds in answers):.1f} s")
+    for answer, seconds in answers:
+        refused(answer, "again")
+        assert seconds < PROMISED + BUSY / 2
+    assert metric(server, "kafka_waiting_requests") == 0
+
+
 def test_too_few_replicas(own_cluster: Cluster, start_server: Start) -> None:
     """Tried again until the time is over; then 503, and the next is taken."""
     server, client = start_server(KAFKA_BROKERS=own_cluster.brokers), name_of()

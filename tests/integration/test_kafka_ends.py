@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from fcgi_peer import SANITIZED, Responder, body, request
-from kafka import BUILD, Cluster, has_kafka
+from kafka import BUILD, PRODUCE, Cluster, has_kafka
 from server import clean_environment, wait_for
 
 pytestmark = pytest.mark.skipif(not has_kafka(), reason="built without Kafka")
 
 TOPIC = "pbu-log"
+OUT_OF_ORDER_SEQUENCE = 45
 # What a machine that is busy with something else may add.
 BUSY = 15.0
 SECRET = "s3cret-and-long-enough"
@@ -117,6 +118,27 @@ def test_an_end_while_the_brokers_hang(tmp_path: Path, cluster: Cluster) -> None
         assert [c.status() for c in connections] == [503] * 5
         assert server.process.wait(30) == 0, server.said
         print(f"ended after {time.monotonic() - begun:.1f} s")
+        server.check_said()
+    finally:
+        server.kill()
+
+
+def test_librdkafka_gives_up(tmp_path: Path, cluster: Cluster) -> None:
+    """What is under way, in whichever partition, has an answer; then the server ends with 1, and says why."""
+    server = Publisher(tmp_path, KAFKA_BROKERS=cluster.brokers)
+    try:
+        wait_for(server.is_ready, "it is ready", BUSY)
+        for broker in (1, 2, 3):
+            cluster.slow(broker, 700)
+        # For the first record of a partition librdkafka takes it for one that was lost.
+        cluster.error(PRODUCE, OUT_OF_ORDER_SEQUENCE)
+        connections = [server.connect() for _ in range(40)]
+        for number, c in enumerate(connections):
+            c.send(request(json.dumps({"msg": number, "name": f"l{number}"}).encode()))
+        statuses = [c.status() for c in connections]
+        assert set(statuses) <= {200, 503} and 503 in statuses, statuses
+        assert server.process.wait(60) == 1, server.said
+        assert "librdkafka has given up: the server ends" in server.said
         server.check_said()
     finally:
         server.kill()

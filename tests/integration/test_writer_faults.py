@@ -100,6 +100,31 @@ def test_it_ends_while_the_disk_is_full(brokers: Cluster, topic: str, make: Call
     assert numbers(writer) == list(range(10))
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["goes-on", "killed"])
+def test_a_checkpoint_that_has_no_room(brokers: Cluster, topic: str, make: Callable[..., Writer], killed: bool) -> None:
+    """Log files have some still, and it can't be replaced: the one that is there stays, whole, until there is room."""
+    writer = make(METRICS_FILE=None).start()
+    # What was seen makes it by far the longest of all files.
+    for i in range(40):
+        brokers.produce(topic, 0, b"a", line(i), batch=b"client-%040d-1:0" % i)
+    writer.wait_until_read({0: 40})
+    size = (writer.folder / ".checkpoint").stat().st_size
+    resource.prlimit(writer.pid, resource.RLIMIT_FSIZE, (size - 100, resource.RLIM_INFINITY))
+    for i in range(40, 50):
+        brokers.produce(topic, 0, b"a", line(i))
+    wait_for(lambda: ".checkpoint\": " in writer.stderr, "that it is told", seconds=SECONDS)
+    wait_for(lambda: len(numbers(writer)) == 50, "that they are appended", seconds=SECONDS)
+    writer.wait_until_read({0: 40})  # still
+    if killed:
+        writer.kill()
+        writer.start()
+    else:
+        resource.prlimit(writer.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    writer.wait_until_read({0: 50})
+    writer.stop()
+    assert numbers(writer) == list(range(50))
+
+
 def test_brokers_that_are_away_are_waited_for(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
     with Cluster(brokers=1, topics={topic: 1}) as cluster:
         writer = make(cluster=cluster).start()
