@@ -271,6 +271,13 @@ set_up(struct writer *w, char *error, size_t size)
 	    {"topic.metadata.refresh.interval.ms", "10000"},
 	    {"reconnect.backoff.max.ms", "1000"},
 	    {"log.connection.close", "false"},
+	    /* Sets come packed, and are unpacked as they come, whole: what is asked for at a time
+	     * may become a hundred times as much. So it is a fourth of what librdkafka would ask
+	     * for of a partition, and a fiftieth of a broker. What waits to be taken is counted
+	     * unpacked. */
+	    {"fetch.message.max.bytes", "262144"},
+	    {"fetch.max.bytes", "1000000"},
+	    {"queued.max.messages.kbytes", "32768"},
 	    {NULL, NULL},
 	};
 	const struct kafka_property own[] = {
