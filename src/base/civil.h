@@ -22,6 +22,16 @@ struct civil {
 	int millisecond;
 };
 
+/* How many days a month has, of 1 to 12. */
+static inline int
+civil_month_days(int year, int month)
+{
+	static const char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return month == 2 && leap ? 29 : days[month - 1];
+}
+
 /* Seconds that all have the same offset, an hour as a rule. */
 struct civil_span {
 	int64_t from;	/* since the epoch, local or UTC */

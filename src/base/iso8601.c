@@ -45,13 +45,10 @@ take_fraction(const char **at)
 static bool
 exists(const struct civil *c)
 {
-	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	bool leap = (c->year % 4 == 0 && c->year % 100 != 0) || c->year % 400 == 0;
-
 	if (c->year < 1 || c->month < 1 || c->month > 12 || c->day < 1)
 		return false;
-	return c->day <= days[c->month - 1] + (leap && c->month == 2 ? 1 : 0) && c->hour <= 23 &&
-	       c->minute <= 59 && c->second <= 59;
+	return c->day <= civil_month_days(c->year, c->month) && c->hour <= 23 && c->minute <= 59 &&
+	       c->second <= 59;
 }
 
 /* Z, +01:00, -0530 or +01 at the end of a time, in seconds east of UTC. */

@@ -120,15 +120,6 @@ read_op(const struct entry_time *e, struct parts *p, const struct entry_time_op 
 	}
 }
 
-static int
-days_in(int year, int month)
-{
-	static const char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-
-	return month == 2 && leap ? 29 : days[month - 1];
-}
-
 static bool
 to_ms(struct parts *p, struct civil_zone *zone, int64_t *ms)
 {
@@ -148,7 +139,7 @@ to_ms(struct parts *p, struct civil_zone *zone, int64_t *ms)
 	if (p->day_of_year > 0)
 		c->month = c->day = 1;
 	if (c->year < 1 || c->month < 1 || c->month > 12 || c->day < 1 ||
-	    c->day > days_in(c->year, c->month) || c->hour > 23 || c->minute > 59 ||
+	    c->day > civil_month_days(c->year, c->month) || c->hour > 23 || c->minute > 59 ||
 	    c->second > 60 || p->day_of_year > 366)
 		return false;
 	if (p->day_of_year > 0)
