@@ -159,7 +159,7 @@ static inline char *
 next_block(struct viewer_end *v)
 {
 	for (;;) {
-		char *from = v->text.data + v->at, *end, *after;
+		char *from, *end, *after;
 
 		if (v->text.len > v->at) {
 			buf_putc(&v->text, '\0');

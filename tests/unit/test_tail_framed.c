@@ -9,7 +9,7 @@ next_frame(struct viewer_end *v, const char **payload)
 	struct peer_frame frame;
 
 	for (;;) {
-		const char *from = v->text.data + v->at;
+		const char *from = v->text.len > 0 ? v->text.data + v->at : "";
 		size_t len = v->text.len - v->at, size;
 		int line = 0;
 
