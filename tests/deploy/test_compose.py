@@ -301,7 +301,7 @@ def test_a_network_for_kafka_and_peers(project):
         config.chmod(0o755)
         (config / "kafka").chmod(0o644)
         within = {**settings, "CONFIG_FOLDER": "./config"}
-        project.command, plain = both, project.command
+        project.command, plain, project.now = both, project.command, within
         try:
             project.compose("up", "-d", "--build", KAFKA_CONFIG="/config/kafka", **within)
             wait_for(lambda: "no.such.property is no property" in project.compose("logs", "server", **within),
