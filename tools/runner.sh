@@ -30,5 +30,8 @@ if [[ $program == */pbu-log-reader ]]; then
 else
 	unset READ_TOKEN READ_PEERS_TOKEN # which the others would not take out of their environment
 fi
-# If multiwatch is killed, the program is told to end: nobody would start it again.
-exec "${yield[@]}" setpriv --pdeathsig TERM -- "$BASH" "$tree/tools/tied.sh" "$PPID" "${program[@]}"
+# If multiwatch is killed, the program is told to end: nobody would start it again. Not a broker: one that still waits
+# for the others to begin takes a minute to do so; what it has stored stands a kill.
+death=TERM
+[[ $name == kafka-* ]] && death=KILL
+exec "${yield[@]}" setpriv --pdeathsig "$death" -- "$BASH" "$tree/tools/tied.sh" "$PPID" "${program[@]}"

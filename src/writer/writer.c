@@ -272,12 +272,13 @@ set_up(struct writer *w, char *error, size_t size)
 	    {"reconnect.backoff.max.ms", "1000"},
 	    {"log.connection.close", "false"},
 	    /* Sets come packed, and are unpacked as they come, whole: what is asked for at a time
-	     * may become a hundred times as much. So it is a fourth of what librdkafka would ask
-	     * for of a partition, and a fiftieth of a broker. What waits to be taken is counted
-	     * unpacked. */
-	    {"fetch.message.max.bytes", "262144"},
+	     * may become a hundred times as much. So little is asked for of a partition. */
+	    {"fetch.message.max.bytes", "65536"},
 	    {"fetch.max.bytes", "1000000"},
-	    {"queued.max.messages.kbytes", "32768"},
+	    /* What waits to be taken, unpacked. When there is that much, librdkafka 2.0.2 looks
+	     * again after a second: less than a second's work would leave the writer without. */
+	    {"queued.min.messages", "400000"},
+	    {"queued.max.messages.kbytes", "196608"},
 	    {NULL, NULL},
 	};
 	const struct kafka_property own[] = {
