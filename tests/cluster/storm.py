@@ -87,7 +87,8 @@ class Storm:
             counts = [writer.metrics().get("pbu_log_writer_partitions", 0) for writer in self.cluster.writers]
             return min(counts) > 0 and sum(counts) == PARTITIONS
 
-        self.cluster.wait_for(shared, f"the writers share the partitions after {self.log[-1][0]} {self.note}", RECOVERED)
+        after = self.log[-1][0] if self.log else "the start"
+        self.cluster.wait_for(shared, f"the writers share the partitions after {after} {self.note}", RECOVERED)
 
     def told(self, verdict: Verdict) -> str:
         """Of what the judge names, when it was: the first lines of each kind, with the fault before it."""

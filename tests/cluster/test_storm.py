@@ -51,6 +51,8 @@ def test_nothing_is_twice_while_writers_keep_their_partitions(capsys):
         print(f"\nCLUSTER_SEED={seed}; {cluster.folder}", flush=True)
         load = Load(cluster.nginx.path, seed)
         storm = Storm(cluster, load, seed)
+        # The first of them to come has all partitions, and hands half of them over.
+        storm.wait_for_writers()
         load.start()
         storm.run(6, OF_OTHERS)
         verdict = finish(cluster, load, storm)
