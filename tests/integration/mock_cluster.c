@@ -36,6 +36,7 @@
 struct cluster {
 	rd_kafka_t *owner;
 	rd_kafka_mock_cluster_t *mock;
+	rd_kafka_t *producer; /* NULL: not needed yet */
 	int brokers;
 };
 
@@ -151,14 +152,24 @@ read_topic(struct cluster *c, const char *topic, int partitions)
 	return error;
 }
 
+/* One for all messages: a new one takes a second to find the leader. */
+static rd_kafka_t *
+producer_of(struct cluster *c)
+{
+	const char *const settings[][2] = {
+	    {"bootstrap.servers", rd_kafka_mock_cluster_bootstraps(c->mock)}, {"linger.ms", "0"},
+	    {"reconnect.backoff.max.ms", "100"}, {"log_level", "3"}, {NULL, NULL}};
+
+	if (c->producer == NULL)
+		c->producer = client(RD_KAFKA_PRODUCER, settings);
+	return c->producer;
+}
+
 static rd_kafka_resp_err_t
 produce(struct cluster *c, const char *topic, int partition, char *key, char *value,
     char *const headers[], int count)
 {
-	const char *const settings[][2] = {
-	    {"bootstrap.servers", rd_kafka_mock_cluster_bootstraps(c->mock)}, {"linger.ms", "0"},
-	    {NULL, NULL}};
-	rd_kafka_t *producer = client(RD_KAFKA_PRODUCER, settings);
+	rd_kafka_t *producer = producer_of(c);
 	rd_kafka_headers_t *list = rd_kafka_headers_new((size_t)count);
 	rd_kafka_resp_err_t error;
 	size_t key_len = unhex(key), len = unhex(value);
@@ -183,7 +194,6 @@ produce(struct cluster *c, const char *topic, int partition, char *key, char *va
 		error = rd_kafka_flush(producer, 20000);
 	else
 		rd_kafka_headers_destroy(list);
-	rd_kafka_destroy(producer);
 	return error;
 }
 
@@ -279,7 +289,7 @@ int
 main(int argc, char **argv)
 {
 	static const char *const settings[][2] = {{"log_level", "3"}, {NULL, NULL}};
-	struct cluster c;
+	struct cluster c = {0};
 
 	if (argc < 2)
 		die("usage", "mock_cluster BROKERS TOPIC:PARTITIONS...");
@@ -301,6 +311,8 @@ main(int argc, char **argv)
 	puts(rd_kafka_mock_cluster_bootstraps(c.mock));
 	fflush(stdout);
 	obey_all(&c);
+	if (c.producer != NULL)
+		rd_kafka_destroy(c.producer);
 	rd_kafka_mock_cluster_destroy(c.mock);
 	rd_kafka_destroy(c.owner);
 	return 0;

@@ -15,7 +15,7 @@ import requests
 from kafka import BUILD, PRODUCE, Cluster, Message, has_kafka
 from server import TREE, Server, wait_for
 
-pytestmark = pytest.mark.skipif(not has_kafka(), reason="built without Kafka")
+pytestmark = [pytest.mark.kafka, pytest.mark.skipif(not has_kafka(), reason="built without Kafka")]
 
 TOPIC = "pbu-log"
 NOT_ENOUGH_REPLICAS, TOPIC_UNKNOWN, TOO_LARGE = 19, 3, 10

@@ -14,7 +14,7 @@ from fcgi_peer import SANITIZED, Responder, body, request
 from kafka import BUILD, PRODUCE, Cluster, has_kafka
 from server import clean_environment, wait_for
 
-pytestmark = pytest.mark.skipif(not has_kafka(), reason="built without Kafka")
+pytestmark = [pytest.mark.kafka, pytest.mark.skipif(not has_kafka(), reason="built without Kafka")]
 
 TOPIC = "pbu-log"
 OUT_OF_ORDER_SEQUENCE = 45

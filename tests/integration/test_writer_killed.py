@@ -19,7 +19,7 @@ from writing import SECONDS, Writer, line
 from kafka import Cluster, has_kafka
 from server import wait_for
 
-pytestmark = pytest.mark.skipif(not has_kafka(), reason="built without Kafka")
+pytestmark = [pytest.mark.kafka, pytest.mark.skipif(not has_kafka(), reason="built without Kafka")]
 
 HERE = Path(__file__).resolve().parent
 SEED = int(os.environ.get("PBU_SEED") or random.SystemRandom().getrandbits(32))

@@ -18,7 +18,7 @@ from writing import Writer
 from kafka import Cluster, has_kafka
 from server import ALL_LEVELS, TREE, Server
 
-pytestmark = pytest.mark.skipif(not has_kafka(), reason="built without Kafka")
+pytestmark = [pytest.mark.kafka, pytest.mark.skipif(not has_kafka(), reason="built without Kafka")]
 
 FILES = ("debug.log", "info.log", "warning.log", "error.log")
 TOPIC = "rendering"

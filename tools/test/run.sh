@@ -43,15 +43,36 @@ unit_in() {
 	return "$status"
 }
 
-# pytest_in TESTS FOLDER MARKS PREFIX...: pytest of a folder in tests/ against the build in another.
+# run_pytest TESTS FOLDER NAME MARKS PREFIX...: pytest of a folder in tests/ against the build in another, with its report in
+# FOLDER/NAME.xml.
+run_pytest() {
+	local tests=$1 folder=$2 name=$3 marks=$4
+	shift 4
+	rm -f "$folder/$name.xml"
+	(cd "tests/$tests" && BUILD_DIR=$folder "$@" timeout --kill-after=60 1800 "$tree/.venv/bin/python" -m pytest -q \
+		-m "$marks" --junitxml="$tree/$folder/$name.xml" -o cache_dir="$tree/$folder/.${name}_cache")
+}
+
+# pytest_in TESTS FOLDER MARKS PREFIX...: and what came of it is counted.
 pytest_in() {
-	local tests=$1 folder=$2 marks=$3 report
-	shift 3
-	report=$tree/$folder/pytest.xml
-	rm -f "$report"
-	(cd "tests/$tests" && BUILD_DIR=$folder "$@" timeout --kill-after=60 1800 \
-		"$tree/.venv/bin/python" -m pytest -q -m "$marks" --junitxml="$report" -o cache_dir="$tree/$folder/.pytest_cache")
-	count_pytest $? "$report"
+	local tests=$1 folder=$2
+	shift 2
+	run_pytest "$tests" "$folder" pytest "$@"
+	count_pytest $? "$folder/pytest.xml"
+}
+
+# integration_in FOLDER MARKS PREFIX...: the tests with Kafka, which wait for groups to form and sessions to end, and take
+# hardly any processor time, run beside the others.
+integration_in() {
+	local folder=$1 marks=$2 beside status=0
+	shift 2
+	run_pytest integration "$folder" kafka "kafka and $marks" "$@" >"$folder/kafka.log" 2>&1 &
+	beside=$!
+	pytest_in integration "$folder" "not kafka and $marks" "$@" || status=1
+	wait "$beside"
+	count_pytest $? "$folder/kafka.xml" || status=1
+	cat "$folder/kafka.log"
+	return "$status"
 }
 
 # as_root_in TESTS NEED...: pytest of a folder that only root can run.

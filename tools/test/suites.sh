@@ -22,9 +22,9 @@ stage_build() {
 
 stage_unit() { unit_in build env; }
 
-stage_integration() { pytest_in integration build 'not slow' env; }
+stage_integration() { integration_in build 'not slow' env; }
 
-stage_slow() { pytest_in integration build slow env; }
+stage_slow() { integration_in build slow env; }
 
 stage_page() {
 	if ! packages_install "${page_needs[@]}"; then
@@ -55,7 +55,7 @@ stage_libfcgi() {
 		prefix=$tree/build-libfcgi/$how/lib
 		PKG_CONFIG_PATH=$prefix/pkgconfig build_in "build-$how" || { ((++failed)); status=1; continue; }
 		unit_in "build-$how" env LD_LIBRARY_PATH="$prefix" || status=1
-		pytest_in integration "build-$how" "$other_build" env READ_SECONDS=10 LD_LIBRARY_PATH="$prefix" || status=1
+		integration_in "build-$how" "$other_build" env READ_SECONDS=10 LD_LIBRARY_PATH="$prefix" || status=1
 	done
 	return "$status"
 }
@@ -81,7 +81,7 @@ sanitized() {
 	shift 2
 	build_in "$folder" "--enable-sanitizers=$sanitizers" CFLAGS='-g -O1' || { ((++failed)); return 1; }
 	unit_in "$folder" "$@" || status=1
-	pytest_in integration "$folder" "$other_build" "$@" READ_SECONDS=10 || status=1
+	integration_in "$folder" "$other_build" "$@" READ_SECONDS=10 || status=1
 	return "$status"
 }
 
