@@ -17,7 +17,8 @@ from read_reference import LEVELS, Entry, Folder, Format, Selection
 from server import Server, free_port
 
 # Of a module that has several servers.
-needs_peers = pytest.mark.skipif('S["WITH_PEERS_TRUE"]="#"' in (BUILD / "config.status").read_text(errors="replace"), reason="it is built without libcurl")
+_without = 'S["WITH_PEERS_TRUE"]="#"' in (BUILD / "config.status").read_text(errors="replace")
+needs_peers = [pytest.mark.peers, pytest.mark.skipif(_without, reason="it is built without libcurl")]
 
 Key = tuple[int, str]  # of a level's files on a server
 

@@ -17,7 +17,7 @@ from writing import PROGRAM, SECONDS, Writer, line
 from kafka import Cluster, has_kafka
 from server import wait_for
 
-pytestmark = [pytest.mark.kafka, pytest.mark.skipif(not has_kafka(), reason="built without Kafka")]
+pytestmark = [pytest.mark.writer, pytest.mark.skipif(not has_kafka(), reason="built without Kafka")]
 
 
 @pytest.fixture(scope="module")

@@ -61,17 +61,26 @@ pytest_in() {
 	count_pytest $? "$folder/pytest.xml"
 }
 
-# integration_in FOLDER MARKS PREFIX...: the tests with Kafka, which wait for groups to form and sessions to end, and take
-# hardly any processor time, run beside the others.
+# Integration tests that take hardly any processor time: they wait for groups to form, for sessions to end, and for peers
+# that are silent. Each of these marks runs beside the others.
+waiting=(writer 'kafka or peers')
+none_waiting='not (writer or kafka or peers)'
+
+# integration_in FOLDER MARKS PREFIX...
 integration_in() {
-	local folder=$1 marks=$2 beside status=0
+	local folder=$1 marks=$2 number status=0 beside=()
 	shift 2
-	run_pytest integration "$folder" kafka "kafka and $marks" "$@" >"$folder/kafka.log" 2>&1 &
-	beside=$!
-	pytest_in integration "$folder" "not kafka and $marks" "$@" || status=1
-	wait "$beside"
-	count_pytest $? "$folder/kafka.xml" || status=1
-	cat "$folder/kafka.log"
+	for number in "${!waiting[@]}"; do
+		run_pytest integration "$folder" "waiting-$number" "(${waiting[number]}) and $marks" "$@" \
+			>"$folder/waiting-$number.log" 2>&1 &
+		beside+=($!)
+	done
+	pytest_in integration "$folder" "$none_waiting and $marks" "$@" || status=1
+	for number in "${!waiting[@]}"; do
+		wait "${beside[number]}"
+		count_pytest $? "$folder/waiting-$number.xml" || status=1
+		cat "$folder/waiting-$number.log"
+	done
 	return "$status"
 }
 
