@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fcgi_peer import SANITIZED, Responder, body, request
+from fcgi_peer import Responder, body, request
 from kafka import BUILD, PRODUCE, Cluster, has_kafka
 from server import clean_environment, wait_for
 
@@ -144,10 +144,9 @@ def test_librdkafka_gives_up(tmp_path: Path, cluster: Cluster) -> None:
         server.kill()
 
 
+@pytest.mark.once  # a sanitizer's memory is its own
 def test_memory_is_bounded(tmp_path: Path, cluster: Cluster) -> None:
     """While the brokers hang, requests come as fast as they can: what they hold has a bound, and comes down again."""
-    if SANITIZED:
-        pytest.skip("a sanitizer's memory is its own")
     server = Publisher(tmp_path, KAFKA_BROKERS=cluster.brokers, MAX_MEMORY_BYTES=128 * 1024 * 1024, MAX_BODY_BYTES=4 * 1024 * 1024)
     try:
         wait_for(server.is_ready, "it is ready", BUSY)
@@ -258,6 +257,7 @@ def test_what_cannot_go_together(tmp_path: Path) -> None:
         server.kill()
 
 
+@pytest.mark.once  # a sanitizer is not confined
 def test_it_is_confined(tmp_path: Path, cluster: Cluster) -> None:
     """All of its threads, librdkafka's too, have the filter of system calls."""
     if "#define HAVE_SECCOMP 1" not in (BUILD / "config.h").read_text():
