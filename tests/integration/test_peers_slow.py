@@ -31,7 +31,9 @@ def test_dead_peer(tmp_path: Path) -> None:
     (folder / "info.log").write_text("".join(line + "\n" for line in OWN))
     reader = Reader(tmp_path, TZ="UTC", READ_PEERS=f"http://127.0.0.1:{port},http://nowhere.invalid", READ_NAME="own.example", READ_PEERS_TIMEOUT=PATIENCE)
     answer = reader.query()
-    assert (answer.status, answer.error) == (502, f"127.0.0.1:{port} cannot be reached: Connection refused")
+    # Whichever is found out first is named.
+    assert answer.status == 502 and "cannot be reached" in answer.error, answer.error
+    assert answer.error.startswith(("127.0.0.1:", "nowhere.invalid"))
     answer = reader.query(partial=1)
     assert answer.texts == OWN[::-1]
     why = {m["server"]: m["why"] for m in answer.end["missing"]}
