@@ -1,5 +1,6 @@
 #include "kafka/kafka.h"
 
+#include "base/clock.h"
 #include "base/diag.h"
 #include "kafka/kafka_secrets.h"
 
@@ -17,6 +18,9 @@
  * messages.
  */
 #define EVENTS_MAX 32
+
+/* While a consumer closes: how long before it is looked whether it has. */
+#define LEAVE_POLL_MS 50
 
 /* Reports that are handed on together. */
 #define REPORTS_MAX 256
@@ -48,7 +52,8 @@
 	X(ConfigResource_error)                                                                    \
 	X(ConfigResource_new)                                                                      \
 	X(consume_batch_queue)                                                                     \
-	X(consumer_close)                                                                          \
+	X(consumer_close_queue)                                                                    \
+	X(consumer_closed)                                                                         \
 	X(DescribeConfigs)                                                                         \
 	X(DescribeConfigs_result_resources)                                                        \
 	X(destroy)                                                                                 \
@@ -724,10 +729,28 @@ kafka_committed(
 	return error;
 }
 
-void
-kafka_leave(struct kafka *k)
+bool
+kafka_leave(struct kafka *k, int wait_ms)
 {
-	k->lib.consumer_close(k->client);
+	/* rd_kafka_consumer_close() waits for brokers that owe the answer to a commit, for ever. */
+	rd_kafka_error_t *failed = k->lib.consumer_close_queue(k->client, k->queue);
+	int64_t end = clock_monotonic_ns() + wait_ms * (CLOCK_NS_PER_SECOND / 1000);
+	bool closed = false;
+
+	if (failed != NULL)
+		k->lib.error_destroy(failed);
+	while (failed == NULL && !(closed = k->lib.consumer_closed(k->client)) &&
+	       clock_monotonic_ns() < end) {
+		struct kafka_message unwanted[1];
+		long n = kafka_consume(k, unwanted, 1, LEAVE_POLL_MS);
+
+		if (n > 0)
+			kafka_messages_free(k, unwanted, (size_t)n);
+	}
+	/* Its destruction would wait as long. */
+	if (!closed)
+		k->client = NULL;
+	return closed;
 }
 
 int

@@ -221,7 +221,9 @@ int kafka_bounds(struct kafka *k, const char *topic, int32_t partition, struct k
 /* The cluster's id, as text of size bytes. False: it is not known within the time. */
 bool kafka_cluster(struct kafka *k, char *id, size_t size, int timeout_ms);
 
-/* Leaves the group (but for a static member), and closes. */
-void kafka_leave(struct kafka *k);
+/* Leaves the group (but for a static member), and closes. False: it can't within the time, as
+ * brokers are away; then the client stays as it is until the process ends, and kafka_free() is the
+ * only call that may follow. */
+bool kafka_leave(struct kafka *k, int wait_ms);
 
 #endif

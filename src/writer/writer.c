@@ -17,8 +17,9 @@
 /* Messages are waited for that long, unless KAFKA_CONSUME_MAX come before. */
 #define CONSUME_MS 100
 
-/* How long the end waits for offsets to be committed. */
+/* How long the end waits for offsets to be committed, and then for the client to close. */
 #define STOP_ROUNDS 30
+#define LEAVE_MS    5000
 
 /* Records nest a thousand deep, and the parts walk them. */
 #define STACK_BYTES ((size_t)4 * 1024 * 1024)
@@ -256,7 +257,8 @@ run(void *arg)
 		}
 	}
 	end(w);
-	kafka_leave(w->kafka);
+	if (!kafka_leave(w->kafka, LEAVE_MS))
+		diag_warn("the brokers don't answer: the group is not told that this writer ends");
 	return NULL;
 }
 

@@ -144,6 +144,29 @@ def test_brokers_that_are_away_are_waited_for(brokers: Cluster, topic: str, make
     assert numbers(writer) == [0, 1]
 
 
+def test_it_ends_while_a_commit_has_no_answer(topic: str, make: Callable[..., Writer]) -> None:
+    """librdkafka alone would wait for it for ever."""
+    with Cluster(brokers=1, topics={topic: 1}) as cluster:
+        writer = make(cluster=cluster).start()
+        cluster.produce(topic, 0, b"a", line(0))
+        writer.wait_until_read({0: 1})
+        wait_for(lambda: writer.metrics()["commits_total"] > 0, "it is committed", seconds=SECONDS)
+        commits = writer.metrics()["commits_total"]
+        cluster.slow(1, 4000)
+        cluster.produce(topic, 0, b"a", line(1))
+        wait_for(lambda: writer.metrics()["commits_total"] > commits, "it is on its way to be committed", seconds=SECONDS)
+        cluster.down()
+        writer.stop()
+        # The checkpoint has it.
+        cluster.slow(1, 0)
+        cluster.up()
+        writer.start()
+        cluster.produce(topic, 0, b"a", line(2))
+        writer.wait_until_read({0: 3})
+        writer.stop()
+    assert numbers(writer) == [0, 1, 2]
+
+
 def test_what_the_topic_has_deleted_is_told(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
     writer = make(LOG_FORMAT="%(k)s").start()
     brokers.produce(topic, 0, b"a", line(0, k=0))
