@@ -4,35 +4,13 @@
 
 #include "kafka/publish.h"
 
-#include "base/clock.h"
+#include "fake_clock.h"
 #include "fake_kafka.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define TICKETS 4
-
-/* --- the clock --- */
-
-static int64_t now = CLOCK_NS_PER_SECOND;
-
-int64_t
-clock_now_ns(void)
-{
-	return now;
-}
-
-int64_t
-clock_monotonic_ns(void)
-{
-	return now;
-}
-
-int64_t
-clock_coarse_ns(void)
-{
-	return now;
-}
 
 /* --- the fixture --- */
 

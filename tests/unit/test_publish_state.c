@@ -1,34 +1,12 @@
 #include "kafka/publish_state.h"
 
-#include "base/clock.h"
 #include "captured.h"
+#include "fake_clock.h"
 #include "kafka/kafka.h"
 #include "unit.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* --- the clock --- */
-
-static int64_t now = CLOCK_NS_PER_SECOND;
-
-int64_t
-clock_now_ns(void)
-{
-	return now;
-}
-
-int64_t
-clock_monotonic_ns(void)
-{
-	return now;
-}
-
-int64_t
-clock_coarse_ns(void)
-{
-	return now;
-}
 
 struct fixture {
 	struct publish_state state;
