@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from kafka import BUILD, PRODUCE, Cluster, Message, has_kafka
+from measured import measured
 from server import TREE, Server, wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.skipif(not has_kafka(), reason="built without Kafka")]
@@ -283,6 +284,7 @@ def test_brokers_that_hang(own_cluster: Cluster, start_server: Start) -> None:
     assert found == {f"{client}-{n}:{i}" for n in range(40) for i in range(50)} | {f"{client}-40:0"}
 
 
+@measured
 @pytest.mark.parametrize("gone", ["stopped", "killed"])
 def test_a_full_server_while_all_brokers_are_away(own_cluster: Cluster, start_server: Start, gone: str) -> None:
     """More records than may be under way (PUBLISH_IN_FLIGHT): those that wait for room have their answer as soon as the others."""
@@ -308,7 +310,8 @@ def test_a_full_server_while_all_brokers_are_away(own_cluster: Cluster, start_se
     print(f"answered within {max(seconds for _, seconds in answers):.1f} s")
     for answer, seconds in answers:
         refused(answer, "again")
-        assert seconds < PROMISED + BUSY / 2
+        # One round of time-outs: who waits for room is not sent into a second.
+        assert seconds < PROMISED * 1.5
     assert metric(server, "kafka_waiting_requests") == 0
 
 
