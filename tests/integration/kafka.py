@@ -6,9 +6,10 @@
         cluster.up()
         cluster.error(PRODUCE, 19)     # the next answer to a produce request is NOT_ENOUGH_REPLICAS
         cluster.read("pbu-log")        # all messages, by partition and offset
-        cluster.signal(signal.SIGSTOP) # all brokers hang
+        cluster.pause()                # all brokers hang, until cluster.resume()
 """
 
+import fcntl
 import functools
 import os
 import signal
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from pausing import pause
 from server import TREE
 
 BUILD = TREE / os.environ.get("BUILD_DIR", "build")
@@ -34,8 +36,10 @@ def has_kafka() -> bool:
 
 @functools.cache
 def program() -> Path:
-    """The brokers, made where they are not yet."""
-    subprocess.run(["make", "-s", "-C", BUILD, PROGRAM], check=True, stdout=subprocess.DEVNULL)
+    """The brokers, made where they are not yet; by one run of tests at a time."""
+    with (BUILD / "config.h").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        subprocess.run(["make", "-s", "-C", BUILD, PROGRAM], check=True, stdout=subprocess.DEVNULL)
     return BUILD / PROGRAM
 
 
@@ -127,8 +131,11 @@ class Cluster:
         found = [_message(line) for line in self.command("read", topic, self.topics[topic])]
         return sorted(found, key=lambda message: (message.partition, message.offset))
 
-    def signal(self, number: int) -> None:
-        self.process.send_signal(number)
+    def pause(self) -> None:
+        pause(self.process.pid)
+
+    def resume(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """All brokers are gone for good."""

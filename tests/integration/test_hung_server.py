@@ -10,6 +10,7 @@ import pytest
 
 from fake_server import CLOSE, GOOD, HANG, FakeServer, Front
 from measured import measured
+from pausing import pause
 from refusals import assert_error
 from server import TREE, wait_for
 
@@ -114,7 +115,7 @@ def test_a_record_of_a_stopped_server_is_written_once(start_server):
     master = int((server.run_folder / "nginx.pid").read_text())
     os.kill(master, signal.SIGHUP)
     wait_for(lambda: not (workers - {master}) & set(server.note_processes()), "nginx has new workers")
-    server.kill(signal.SIGSTOP)
+    pause(server.pid)
     try:
         assert_error(server.post({"msg": "while it hung"}), 504)
     finally:

@@ -2,7 +2,6 @@
 
 import json
 import random
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -257,7 +256,7 @@ def test_brokers_that_hang(own_cluster: Cluster, start_server: Start) -> None:
     """Connected, and silent: each request has its answer in time, however many there are."""
     server, client = start_server(KAFKA_BROKERS=own_cluster.brokers), name_of()
     assert server.post({"msg": "before"}).status_code == 200
-    own_cluster.signal(signal.SIGSTOP)
+    own_cluster.pause()
 
     def send(number: int) -> tuple[requests.Response, float]:
         with requests.Session() as session:
@@ -275,7 +274,7 @@ def test_brokers_that_hang(own_cluster: Cluster, start_server: Start) -> None:
     print(f"answered within {max(seconds for _, seconds in answers):.1f} s")
     assert server.get("/api/health").status_code == 503
     assert server.get("/metrics").status_code == 200
-    own_cluster.signal(signal.SIGCONT)
+    own_cluster.resume()
     wait_for(lambda: server.post({"msg": "x"}, key(client, 40)).status_code == 200, "it recovers by itself", BUSY)
     # The same request again, with its key: whatever of it is in the topic by now has the same header.
     for number in range(40):
@@ -290,7 +289,7 @@ def test_a_full_server_while_all_brokers_are_away(own_cluster: Cluster, start_se
     """More records than may be under way (PUBLISH_IN_FLIGHT): those that wait for room have their answer as soon as the others."""
     server, client = start_server(KAFKA_BROKERS=own_cluster.brokers), name_of()
     assert server.post({"msg": "before"}).status_code == 200
-    own_cluster.signal(signal.SIGSTOP)
+    own_cluster.pause()
     body = b"[" + b",".join([b'{"msg":1}'] * 8000) + b"]"
 
     def send(number: int) -> tuple[requests.Response, float]:

@@ -108,7 +108,7 @@ def test_an_end_while_the_brokers_hang(tmp_path: Path, cluster: Cluster) -> None
     server = Publisher(tmp_path, KAFKA_BROKERS=cluster.brokers)
     try:
         wait_for(server.is_ready, "it is ready", BUSY)
-        cluster.signal(signal.SIGSTOP)
+        cluster.pause()
         connections = [server.connect() for _ in range(5)]
         for number, c in enumerate(connections):
             c.send(request(body(str(number))))
@@ -151,7 +151,7 @@ def test_memory_is_bounded(tmp_path: Path, cluster: Cluster) -> None:
     try:
         wait_for(server.is_ready, "it is ready", BUSY)
         assert post(server, "before") == 200
-        cluster.signal(signal.SIGSTOP)
+        cluster.pause()
         # 256 of 1 MiB, in small records: four times what may be.
         text = json.dumps([{"msg": "x" * 100, "name": f"l{i}"} for i in range(8000)]).encode()
         connections = [server.connect() for _ in range(256)]
@@ -163,12 +163,12 @@ def test_memory_is_bounded(tmp_path: Path, cluster: Cluster) -> None:
         print(f"at most {high / 1024:.0f} MiB")
         # Those of the requests, those of librdkafka for PUBLISH_IN_FLIGHT records, and what it is without.
         assert high < (128 + 128 + 64) * 1024
-        cluster.signal(signal.SIGCONT)
+        cluster.resume()
         wait_for(server.is_ready, "it is ready", BUSY)
         wait_for(lambda: post(server, "after") == 200, "it goes on", BUSY)
         server.stop()
     finally:
-        cluster.signal(signal.SIGCONT)
+        cluster.resume()
         server.kill()
 
 

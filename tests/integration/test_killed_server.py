@@ -10,6 +10,7 @@ import pytest
 from load import FORMAT, InfoLoad
 
 from measured import measured
+from pausing import pause
 from server import process_table, wait_for
 
 
@@ -64,7 +65,7 @@ def test_requests_wait_while_there_is_no_server(start_server):
     server = start_server(LOG_FORMAT="%(message)s")
     # There are two of them: the server's, and the reader's.
     supervisor = process_table()[server.pid][0]
-    os.kill(supervisor, signal.SIGSTOP)
+    pause(supervisor)
     try:
         # So that it can't be started again for now.
         os.kill(server.pid, signal.SIGKILL)

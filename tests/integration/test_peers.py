@@ -15,6 +15,7 @@ import requests
 
 from fake_peer import FakePeer, begin, end, entry
 from fcgi_peer import BUILD
+from pausing import pause
 from peers import Peers, needs_peers
 from read_reference import FORMATS
 from reading import Reader
@@ -116,7 +117,7 @@ def test_a_peer_that_is_killed(start_server: Start) -> None:
     servers = [case.server for case in Peers(start_server, 2, FORMATS["default"], "UTC", "default", READ_PEERS_TIMEOUT="8").cases.values()]
     for server in servers:
         write(server, line(1, str(server.port)))
-    os.kill(servers[1].reader_pid or 0, signal.SIGSTOP)
+    pause(servers[1].reader_pid or 0)
     try:
         # It takes connections, and says nothing.
         answer = servers[0].session.get(servers[0].url + "/api/log/query", timeout=60)

@@ -11,6 +11,7 @@ import struct
 import pytest
 from fcgi_peer import (ABORT, BEGIN, DATA, END, GET_VALUES, HEAD, PARAMS, STDERR, STDIN, STDOUT,
                        UNKNOWN, Responder, assert_quick, begin, body, pair, params, record, request)
+from pausing import pause
 from server import wait_for
 
 TOKEN = "open sesame"
@@ -135,7 +136,7 @@ def test_an_end_that_comes_together_with_a_request(responder, beside):
     """The server learns of both at once: it answers, and closes what nothing more can come on."""
     for _ in range(5):
         # Stopped, so that the end is there before the request is looked at.
-        responder.process.send_signal(signal.SIGSTOP)
+        pause(responder.process.pid)
         with responder.connect() as c:
             c.send(b"".join(conversation()))
             c.socket.shutdown(socket.SHUT_WR)

@@ -15,6 +15,7 @@ import pytest
 from writing import PROGRAM, SECONDS, Writer, line
 
 from kafka import Cluster, has_kafka
+from pausing import pause
 from server import wait_for
 
 pytestmark = [pytest.mark.writer, pytest.mark.skipif(not has_kafka(), reason="built without Kafka")]
@@ -302,7 +303,7 @@ def test_a_writer_that_was_stopped_for_too_long_has_lost_its_partitions(
     for i in range(10):
         brokers.produce(topic, i % 2, b"a", line(i))
     wait_for(lambda: partitions(first) == 2, "both partitions", seconds=SECONDS)
-    first.send(signal.SIGSTOP)
+    pause(first.pid)
     try:
         second.start()
         for i in range(10, 20):
