@@ -61,27 +61,29 @@ pytest_in() {
 	count_pytest $? "$folder/pytest.xml"
 }
 
-# Integration tests that take hardly any processor time: they wait for groups to form, for sessions to end, and for peers
-# that are silent. Each of these marks runs beside the others.
-waiting=(writer 'kafka or peers')
-none_waiting='not (writer or kafka or peers)'
+# Integration tests with these marks take hardly any processor time: they wait for groups to form, for sessions to end, and
+# for peers that are silent. So they run beside the others, and many at a time.
+waiting='(writer or kafka or peers)'
 
 # integration_in FOLDER MARKS PREFIX...
 integration_in() {
-	local folder=$1 marks=$2 number status=0 beside=()
+	local folder=$1 marks=$2 status=0 beside
 	shift 2
-	for number in "${!waiting[@]}"; do
-		run_pytest integration "$folder" "waiting-$number" "(${waiting[number]}) and $marks" "$@" \
-			>"$folder/waiting-$number.log" 2>&1 &
-		beside+=($!)
-	done
-	pytest_in integration "$folder" "$none_waiting and $marks" "$@" || status=1
-	for number in "${!waiting[@]}"; do
-		wait "${beside[number]}"
-		count_pytest $? "$folder/waiting-$number.xml" || status=1
-		cat "$folder/waiting-$number.log"
-	done
+	run_pytest integration "$folder" waiting "$waiting and $marks" "$@" PYTEST_ADDOPTS='-n 6 --dist worksteal' \
+		>"$folder/waiting.log" 2>&1 &
+	beside=$!
+	not_waiting_in "$folder" "$marks" "$@" || status=1
+	wait "$beside"
+	count_pytest $? "$folder/waiting.xml" || status=1
+	cat "$folder/waiting.log"
 	return "$status"
+}
+
+# The same without those that wait. Each file is run by one of two processes.
+not_waiting_in() {
+	local folder=$1 marks=$2
+	shift 2
+	pytest_in integration "$folder" "not $waiting and $marks" "$@" PYTEST_ADDOPTS='-n 2 --dist loadfile'
 }
 
 # as_root_in TESTS NEED...: pytest of a folder that only root can run.

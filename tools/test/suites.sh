@@ -56,7 +56,7 @@ stage_libfcgi() {
 		PKG_CONFIG_PATH=$prefix/pkgconfig build_in "build-$how" || { ((++failed)); status=1; continue; }
 		unit_in "build-$how" env LD_LIBRARY_PATH="$prefix" || status=1
 		# How peers and brokers are asked has nothing to do with it.
-		pytest_in integration "build-$how" "$none_waiting and $other_build" env READ_SECONDS=10 LD_LIBRARY_PATH="$prefix" || status=1
+		not_waiting_in "build-$how" "$other_build" env READ_SECONDS=10 LD_LIBRARY_PATH="$prefix" || status=1
 	done
 	return "$status"
 }
