@@ -34,6 +34,7 @@
 	X(assignment_lost)                                                                         \
 	X(clusterid)                                                                               \
 	X(commit)                                                                                  \
+	X(commit_queue)                                                                            \
 	X(committed)                                                                               \
 	X(conf_destroy)                                                                            \
 	X(conf_get)                                                                                \
@@ -68,6 +69,7 @@
 	X(event_message_array)                                                                     \
 	X(event_message_count)                                                                     \
 	X(event_stats)                                                                             \
+	X(event_topic_partition_list)                                                              \
 	X(event_type)                                                                              \
 	X(get_watermark_offsets)                                                                   \
 	X(header_add)                                                                              \
@@ -591,6 +593,15 @@ on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t error, rd_kafka_topic_parti
 	free(places);
 }
 
+/* Where some of the partitions have one, the whole has none. */
+static int
+error_of(rd_kafka_resp_err_t error, const rd_kafka_topic_partition_list_t *list)
+{
+	for (int i = 0; error == RD_KAFKA_RESP_ERR_NO_ERROR && list != NULL && i < list->cnt; i++)
+		error = list->elems[i].err;
+	return (int)error;
+}
+
 static void
 on_commit(rd_kafka_t *client, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t *list,
     void *opaque)
@@ -598,11 +609,8 @@ on_commit(rd_kafka_t *client, rd_kafka_resp_err_t error, rd_kafka_topic_partitio
 	struct kafka *k = opaque;
 
 	(void)client;
-	/* Where some of the partitions are, the whole is no error. */
-	for (int i = 0; error == RD_KAFKA_RESP_ERR_NO_ERROR && list != NULL && i < list->cnt; i++)
-		error = list->elems[i].err;
 	if (k->events.committed != NULL)
-		k->events.committed(k->events.context, (int)error);
+		k->events.committed(k->events.context, error_of(error, list));
 }
 
 bool
@@ -703,13 +711,25 @@ kafka_assign(struct kafka *k, const char *topic, const struct kafka_place *place
 
 int
 kafka_commit(
-    struct kafka *k, const char *topic, const struct kafka_place *places, size_t count, bool wait)
+    struct kafka *k, const char *topic, const struct kafka_place *places, size_t count, int wait_ms)
 {
 	rd_kafka_topic_partition_list_t *list = list_of(k, topic, places, count);
-	int error = (int)k->lib.commit(k->client, list, !wait);
+	/* rd_kafka_commit() would wait as long as its broker is away. */
+	rd_kafka_queue_t *queue = wait_ms > 0 ? k->lib.queue_new(k->client) : NULL;
+	rd_kafka_event_t *event = NULL;
+	int error = (int)(queue == NULL ? k->lib.commit(k->client, list, 1)
+					: k->lib.commit_queue(k->client, list, queue, NULL, NULL));
 
-	for (int i = 0; wait && error == KAFKA_GOOD && i < list->cnt; i++)
-		error = (int)list->elems[i].err;
+	if (queue != NULL && error == KAFKA_GOOD) {
+		event = k->lib.queue_poll(queue, wait_ms);
+		error = event == NULL ? KAFKA_TIMED_OUT
+				      : error_of(k->lib.event_error(event),
+					    k->lib.event_topic_partition_list(event));
+	}
+	if (event != NULL)
+		k->lib.event_destroy(event);
+	if (queue != NULL)
+		k->lib.queue_destroy(queue);
 	k->lib.topic_partition_list_destroy(list);
 	return error;
 }

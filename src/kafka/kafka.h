@@ -194,10 +194,11 @@ bool kafka_message_header(struct kafka *k, const struct kafka_message *message, 
 int kafka_assign(
     struct kafka *k, const char *topic, const struct kafka_place *places, size_t count);
 
-/* Commits offsets; KAFKA_GOOD or an error. Without `wait` it is only begun, and committed() tells
- * how it went. */
-int kafka_commit(
-    struct kafka *k, const char *topic, const struct kafka_place *places, size_t count, bool wait);
+/* Commits offsets; KAFKA_GOOD or an error. KAFKA_TIMED_OUT: there was no answer within wait_ms, and
+ * they may be committed all the same. With 0 it is only begun, and committed() tells how it went.
+ */
+int kafka_commit(struct kafka *k, const char *topic, const struct kafka_place *places, size_t count,
+    int wait_ms);
 
 /* Fills the offsets that the group has committed; KAFKA_NO_OFFSET_YET where there is none. */
 #define KAFKA_NO_OFFSET_YET (-1001)

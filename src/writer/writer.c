@@ -21,6 +21,9 @@
 #define STOP_ROUNDS 30
 #define LEAVE_MS    5000
 
+/* And so long the group, where partitions are given up. */
+#define COMMIT_WAIT_MS 5000
+
 /* Records nest a thousand deep, and the parts walk them. */
 #define STACK_BYTES ((size_t)4 * 1024 * 1024)
 
@@ -149,7 +152,8 @@ writer_commit(struct writer *w, bool wait)
 		return;
 	w->counts.commits++;
 	w->committing = !wait;
-	error = kafka_commit(w->kafka, w->settings.store.topic, w->places, count, wait);
+	error = kafka_commit(
+	    w->kafka, w->settings.store.topic, w->places, count, wait ? COMMIT_WAIT_MS : 0);
 	if (error != KAFKA_GOOD)
 		on_commit(w, error);
 }

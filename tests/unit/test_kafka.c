@@ -4,11 +4,15 @@
 #include "captured.h"
 #include "unit.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define RECORDS 1000
 
@@ -252,6 +256,39 @@ logs_no_secret(void **state)
 	assert_null(strstr(c.text, "refused"));
 }
 
+/* By brokers that take a connection, and say nothing: librdkafka alone would wait for its session's
+ * time-out. */
+static void
+does_not_wait_for_ever_for_a_commit(void **state)
+{
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	char servers[32], error[512] = "";
+	const struct kafka_property own[] = {
+	    {"bootstrap.servers", servers}, {"group.id", "group"}, {NULL, NULL}};
+	const struct kafka_place place = {0, 1};
+	struct buf mistakes = BUF_INIT;
+	struct timespec begun, now;
+	struct kafka *k;
+
+	(void)state;
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(listen(listener, 8), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+	snprintf(servers, sizeof(servers), "127.0.0.1:%d", ntohs(address.sin_port));
+	k = kafka_new(NULL, NULL, own, NULL, &mistakes);
+	assert_non_null(k);
+	assert_true(kafka_start_consumer(k, error, sizeof(error)));
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	assert_int_equal(kafka_commit(k, "records", &place, 1, 100), KAFKA_TIMED_OUT);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	assert_true(now.tv_sec - begun.tv_sec < 30);
+	close(listener);
+	kafka_free(k);
+}
+
 int
 main(void)
 {
@@ -263,6 +300,7 @@ main(void)
 	    cmocka_unit_test(says_why_it_cannot_start),
 	    cmocka_unit_test(logs_through_diag),
 	    cmocka_unit_test(logs_no_secret),
+	    cmocka_unit_test(does_not_wait_for_ever_for_a_commit),
 	};
 
 	return cmocka_run_group_tests_name("kafka", tests, NULL, NULL);
