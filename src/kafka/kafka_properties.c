@@ -103,9 +103,11 @@ take_line(struct kafka_properties *p, char *line, unsigned number, struct buf *m
 	*value++ = '\0';
 	name = strip(name);
 	why = why_refused(name);
-	if (why != NULL)
+	if (why != NULL) {
 		buf_printf(mistakes, "KAFKA_CONFIG: line %u of %s: %s can't be set: %s\n", number,
 		    p->path, name, why);
+		return;
+	}
 	p->line[p->count] = number;
 	p->property[p->count++] = (struct kafka_property){name, strip(value)};
 }

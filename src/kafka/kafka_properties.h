@@ -34,7 +34,7 @@ struct kafka_properties {
 #define KAFKA_PROPERTIES_MAX ((size_t)1024 * 1024)
 
 /* Reads the file, NULL: none. False: appends to `mistakes` all that is wrong, a line each, and no
- * value. To be freed in any case. */
+ * value; the properties are those that may be set. To be freed in any case. */
 bool kafka_properties_read(struct kafka_properties *p, const char *path, struct buf *mistakes);
 
 /* The same of a text, which is copied; `path` is what mistakes name. */

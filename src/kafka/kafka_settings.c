@@ -31,8 +31,9 @@ check(const void *settings, struct buf *mistakes)
 	if (s->brokers == NULL)
 		return;
 	network_check("KAFKA_BROKERS", mistakes);
-	if (kafka_properties_read(&file, s->config, mistakes))
-		check_library(s, &file, mistakes);
+	kafka_properties_read(&file, s->config, mistakes);
+	/* What librdkafka finds wrong in the others is told in the same answer. */
+	check_library(s, &file, mistakes);
 	kafka_properties_free(&file);
 }
 
