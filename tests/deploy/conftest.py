@@ -7,7 +7,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 
+from engine import Engine  # noqa: E402
 from tls import CLIENT_CERTIFICATES, Backend, Certificates, Site  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with Engine() as engine:
+        yield engine
 
 
 # --- the sites, by tls.py ---

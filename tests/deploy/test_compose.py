@@ -8,18 +8,12 @@ import time
 import pytest
 import requests
 
-from engine import Engine, Podman
+from engine import Podman
 from project import READ_TOKEN, TOKEN, UP_SECONDS, Project, environment
 from server import wait_for
 from test_clients import PBU_PROGRAM, run
 
 SERVICES = ("server", "reader", "nginx")
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with Engine() as engine:
-        yield engine
 
 
 @pytest.fixture(scope="module")

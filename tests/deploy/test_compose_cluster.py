@@ -84,12 +84,6 @@ class Cluster(Project):
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with Engine() as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module")
 def cluster(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     made = kafka_image.make(engine, tmp_path_factory.mktemp("kafka"))
     cluster = Cluster(engine, tmp_path_factory.mktemp("cluster"), "compose.cluster.yaml")
