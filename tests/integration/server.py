@@ -316,15 +316,15 @@ class Server:
     def reader_pid(self):
         return self.pid_of("pbu-log-reader")
 
-    def kill(self, number=signal.SIGKILL):
+    def kill(self, number=signal.SIGKILL, program="pbu-log-server"):
         def sent():
             try:
-                os.kill(self.pid, number)
+                os.kill(self.pid_of(program), number)
             except (TypeError, ProcessLookupError):  # between two lives
                 return False
             return True
 
-        wait_for(sent, "the server has a process")
+        wait_for(sent, f"{program} has a process")
 
     # --- requests ---
 

@@ -117,14 +117,16 @@ def test_a_peer_that_is_killed(start_server: Start) -> None:
     servers = [case.server for case in Peers(start_server, 2, FORMATS["default"], "UTC", "default", READ_PEERS_TIMEOUT="8").cases.values()]
     for server in servers:
         write(server, line(1, str(server.port)))
-    pause(servers[1].reader_pid or 0)
+    reader = servers[1].reader_pid
+    assert reader
+    pause(reader)
     try:
         # It takes connections, and says nothing.
         answer = servers[0].session.get(servers[0].url + "/api/log/query", timeout=60)
         assert (answer.status_code, answer.json()["error"]) == (502, f"127.0.0.1:{servers[1].port} does not answer")
     finally:
-        os.kill(servers[1].reader_pid or 0, signal.SIGCONT)
-    os.kill(servers[1].reader_pid or 0, signal.SIGKILL)
+        os.kill(reader, signal.SIGCONT)
+    os.kill(reader, signal.SIGKILL)
     wait_for(lambda: sorted(texts(servers[0], partial=1)) == sorted(str(s.port) for s in servers), "it is back")
 
 

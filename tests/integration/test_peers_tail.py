@@ -1,7 +1,6 @@
 """The live tail over several servers: each entry of each once, whoever comes, goes, or is slow."""
 
 import contextlib
-import os
 import random
 import re
 import signal
@@ -70,7 +69,7 @@ def test_no_gap_and_no_double_while_all_come_and_go(start_server: StartServer, s
         if what == "cut":
             rng.choice(viewers).cut()
         elif "reader" in what:
-            os.kill(mesh.servers[what == "other reader"].reader_pid, rng.choice([signal.SIGKILL, signal.SIGTERM]))
+            mesh.servers[what == "other reader"].kill(rng.choice([signal.SIGKILL, signal.SIGTERM]), "pbu-log-reader")
         else:
             server = mesh.servers[what == "rename other"]
             (server.folder / "info.log").rename(server.folder / f"info.log.2026-01-{turn + 10}")

@@ -144,7 +144,7 @@ def test_no_gap_and_no_double(start_server, seconds):
     os.kill(before, signal.SIGTERM)
     wait_for(lambda: server.reader_pid not in (None, before), "another reader")
     at(0.6)
-    os.kill(server.reader_pid, signal.SIGKILL)
+    server.kill(program="pbu-log-reader")
     slow.resume()
     at(0.7)
     come_again(viewers, connections)
@@ -225,7 +225,7 @@ def test_a_reader_that_dies_is_noticed(start_server):
     (server.folder / "info.log.2019-12-24").write_text(line * 30_000)
     download = requests.get(f"{server.url}/api/log/raw", stream=True, timeout=30)
     assert download.status_code == 200
-    os.kill(server.reader_pid, signal.SIGKILL)
+    server.kill(program="pbu-log-reader")
     list(lines)
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         for _ in download.iter_content(1 << 16):
