@@ -387,10 +387,9 @@ tick(struct feed *f, struct viewer *v)
 void
 feed_tick(struct feed *f)
 {
-	struct viewer *v;
 	enum walk_open opened = f->count > 0 ? open_follower(f) : WALK_OPENED;
 
-	for (v = TAILQ_FIRST(&f->viewers); v != NULL; v = TAILQ_NEXT(v, links)) {
+	for (struct viewer *v = TAILQ_FIRST(&f->viewers); v != NULL; v = TAILQ_NEXT(v, links)) {
 		/* What they have not seen is gone: they are told so when they come again. */
 		if (opened == WALK_GONE && !v->behind)
 			v->over = true;

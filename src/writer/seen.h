@@ -3,11 +3,10 @@
  * client sends again, because it got no answer, is not written again, also where only a part of it
  * had got into the topic before.
  *
- * A batch is named "<id>-<number>", by an Idempotency-Key or by the server that took it: the id is
- * one client's, which counts its requests. A batch lies in several partitions, each of which has
- * some of its indexes, in any order: they are kept for each client and partition, as ranges, of the
- * greatest numbers. All of it is bounded; what was not heard of longest is forgotten. What is not
- * known to be written is written: twice is better than never.
+ * A batch (seen_key.h) lies in several partitions, each of which has some of its indexes, in any
+ * order: they are kept for each client and partition, as ranges, of the greatest numbers. All of it
+ * is bounded; what was not heard of longest is forgotten. What is not known to be written is
+ * written: twice is better than never.
  *
  * For one thread.
  */
@@ -15,13 +14,11 @@
 #define PBU_SEEN_H
 
 #include "base/buf.h"
+#include "writer/seen_key.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* Characters of an id. */
-#define SEEN_ID_MAX 64
 
 /* Clients, counted once for each partition that they have messages in. */
 #define SEEN_CLIENTS 10000
@@ -32,24 +29,11 @@
 #define SEEN_RANGES    512
 #define SEEN_RANGES_OF 100000
 
-struct seen_key {
-	int32_t partition;
-	const char *id; /* not terminated */
-	size_t len;
-	uint64_t number;
-	uint32_t index;
-};
-
 struct seen;
 
 /* NULL when memory ran out. */
 struct seen *seen_new(void);
 void seen_free(struct seen *s);
-
-/* Takes the text of a batch and that of an index, both decimal at the end, apart. False: it is no
- * key. */
-bool seen_parse(
-    const char *batch, size_t batch_len, const char *index, size_t index_len, struct seen_key *key);
 
 /* Whether the message was noted. */
 bool seen_known(struct seen *s, const struct seen_key *key);

@@ -37,7 +37,7 @@ key_of(struct writer *w, const struct kafka_message *m, struct seen_key *key)
 
 	key->partition = m->partition;
 	return batch.key_len > 0 &&
-	       seen_parse(batch.key, batch.key_len, batch.index, batch.index_len, key);
+	       seen_key_parse(batch.key, batch.key_len, batch.index, batch.index_len, key);
 }
 
 /*

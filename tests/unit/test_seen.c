@@ -9,7 +9,7 @@ note(struct seen *s, int32_t partition, const char *batch, const char *index)
 {
 	struct seen_key key = {.partition = partition};
 
-	assert_true(seen_parse(batch, strlen(batch), index, strlen(index), &key));
+	assert_true(seen_key_parse(batch, strlen(batch), index, strlen(index), &key));
 	return seen_note(s, &key);
 }
 
@@ -127,16 +127,16 @@ refuses_what_is_none(void **state)
 		assert_false(seen_read(s, 0, "a", 1, wrong[i]));
 	assert_false(seen_read(s, 0, "", 0, "1:0"));
 	assert_false(seen_read(s, 0, "a\"b", 3, "1:0"));
-	assert_false(seen_parse("a1", 2, "0", 1, &key));
-	assert_false(seen_parse("-1", 2, "0", 1, &key));
-	assert_false(seen_parse("a-", 2, "0", 1, &key));
-	assert_false(seen_parse("a-x", 3, "0", 1, &key));
-	assert_false(seen_parse("a-1", 3, "", 0, &key));
-	assert_false(seen_parse("a-1", 3, "-1", 2, &key));
-	assert_false(seen_parse("a-1", 3, "4294967295", 10, &key));
-	assert_false(seen_parse("a b-1", 5, "0", 1, &key));
-	assert_true(seen_parse("a-9223372036854775807", 21, "4294967294", 10, &key));
-	assert_true(seen_parse("a-b-7", 5, "0", 1, &key));
+	assert_false(seen_key_parse("a1", 2, "0", 1, &key));
+	assert_false(seen_key_parse("-1", 2, "0", 1, &key));
+	assert_false(seen_key_parse("a-", 2, "0", 1, &key));
+	assert_false(seen_key_parse("a-x", 3, "0", 1, &key));
+	assert_false(seen_key_parse("a-1", 3, "", 0, &key));
+	assert_false(seen_key_parse("a-1", 3, "-1", 2, &key));
+	assert_false(seen_key_parse("a-1", 3, "4294967295", 10, &key));
+	assert_false(seen_key_parse("a b-1", 5, "0", 1, &key));
+	assert_true(seen_key_parse("a-9223372036854775807", 21, "4294967294", 10, &key));
+	assert_true(seen_key_parse("a-b-7", 5, "0", 1, &key));
 	assert_int_equal(key.len, 3);
 	seen_free(s);
 }
