@@ -67,13 +67,13 @@ waiting='(writer or kafka or peers)'
 
 # integration_in FOLDER MARKS PREFIX...
 integration_in() {
-	local folder=$1 marks=$2 status=0 beside
+	local folder=$1 marks=$2 status=0 others
 	shift 2
 	run_pytest integration "$folder" waiting "$waiting and $marks" "$@" PYTEST_ADDOPTS='-n 6 --dist worksteal' \
 		>"$folder/waiting.log" 2>&1 &
-	beside=$!
+	others=$!
 	not_waiting_in "$folder" "$marks" "$@" || status=1
-	wait "$beside"
+	wait "$others"
 	count_pytest $? "$folder/waiting.xml" || status=1
 	cat "$folder/waiting.log"
 	return "$status"
