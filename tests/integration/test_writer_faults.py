@@ -285,14 +285,14 @@ def test_writers_share_the_partitions(brokers: Cluster, topic: str, make: Callab
     send(10)
     wait_for(lambda: partitions(first) == partitions(second) == 1, "a partition each", seconds=SECONDS)
     send(10)
-    wait_for(lambda: len(numbers(first, second)) == sent, "all records", seconds=SECONDS)
+    wait_for(lambda: len(numbers(first, second)) >= sent, "all records", seconds=SECONDS)
     # One that is gone is replaced, when the group has not heard of it for some time.
     second.stop()
     send(10)
     wait_for(lambda: partitions(first) == 2, "both partitions", seconds=SECONDS)
-    wait_for(lambda: len(numbers(first, second)) == sent, "all records", seconds=SECONDS)
+    wait_for(lambda: len(numbers(first, second)) >= sent, "all records", seconds=SECONDS)
     first.stop()
-    assert sorted(numbers(first, second)) == list(range(sent))
+    assert sorted(numbers(first, second)) == list(range(sent)), first.stderr + second.stderr
     assert len(numbers(second)) >= 5
 
 
