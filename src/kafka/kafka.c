@@ -580,7 +580,7 @@ on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t error, rd_kafka_topic_parti
 	struct kafka_place *places = calloc((size_t)list->cnt + 1, sizeof(*places));
 
 	if (places == NULL) {
-		k->lib.assign(client, NULL);
+		k->lib.assign(client, assigned ? list : NULL);
 		return;
 	}
 	for (int i = 0; i < list->cnt; i++)
@@ -701,7 +701,10 @@ kafka_message_header(struct kafka *k, const struct kafka_message *message, const
 int
 kafka_assign(struct kafka *k, const char *topic, const struct kafka_place *places, size_t count)
 {
-	rd_kafka_topic_partition_list_t *list = count > 0 ? list_of(k, topic, places, count) : NULL;
+	/* One without partitions is not the same as none: only after that librdkafka takes part in
+	 * the next rebalance. */
+	rd_kafka_topic_partition_list_t *list =
+	    places != NULL ? list_of(k, topic, places, count) : NULL;
 	int error = (int)k->lib.assign(k->client, list);
 
 	if (list != NULL)

@@ -190,7 +190,8 @@ void kafka_messages_free(struct kafka *k, struct kafka_message *messages, size_t
 bool kafka_message_header(struct kafka *k, const struct kafka_message *message, const char *name,
     const void **value, size_t *len);
 
-/* What rebalanced() answers: from where to read each partition; none: all are given up. */
+/* What rebalanced() answers: from where to read each partition, of which there may be none. NULL:
+ * all are given up. */
 int kafka_assign(
     struct kafka *k, const char *topic, const struct kafka_place *places, size_t count);
 

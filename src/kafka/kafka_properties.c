@@ -102,6 +102,13 @@ take_line(struct kafka_properties *p, char *line, unsigned number, struct buf *m
 	}
 	*value++ = '\0';
 	name = strip(name);
+	/* Nor may what stands before it be told: the end of a key is its last line, base64 with
+	 * "=". */
+	if (name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._")] != '\0') {
+		buf_printf(mistakes, "KAFKA_CONFIG: line %u of %s: no property has such a name\n",
+		    number, p->path);
+		return;
+	}
 	why = why_refused(name);
 	if (why != NULL) {
 		buf_printf(mistakes, "KAFKA_CONFIG: line %u of %s: %s can't be set: %s\n", number,

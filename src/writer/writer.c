@@ -17,12 +17,8 @@
 /* Messages are waited for that long, unless KAFKA_CONSUME_MAX come before. */
 #define CONSUME_MS 100
 
-/* How long the end waits for offsets to be committed, and then for the client to close. */
-#define STOP_ROUNDS 30
-#define LEAVE_MS    5000
-
-/* And so long the group, where partitions are given up. */
-#define COMMIT_WAIT_MS 5000
+/* How long the end waits for the client to close. */
+#define LEAVE_MS 5000
 
 /* Records nest a thousand deep, and the parts walk them. */
 #define STACK_BYTES ((size_t)4 * 1024 * 1024)
@@ -71,6 +67,13 @@ pause_all(struct writer *w, bool pause)
 	w->paused = pause;
 }
 
+void
+writer_resume(struct writer *w)
+{
+	if (w->paused)
+		pause_all(w, false);
+}
+
 bool
 writer_wait(struct writer *w)
 {
@@ -114,48 +117,6 @@ writer_flush(struct writer *w)
 		w->store.changed = true;
 	clear_pending(w);
 	return true;
-}
-
-/* --- committing --- */
-
-static void
-on_commit(void *context, int error)
-{
-	struct writer *w = context;
-
-	w->committing = false;
-	if (error == KAFKA_GOOD || error == KAFKA_NO_OFFSET)
-		return;
-	w->counts.commit_errors++;
-	diag_warn_limited(&w->commit_limit, "offsets can't be committed, and will be again: %s",
-	    kafka_error_text(w->kafka, error));
-	for (size_t i = 0; i < w->store.partitions.count; i++)
-		w->store.partitions.of[i]->committed = -1;
-}
-
-void
-writer_commit(struct writer *w, bool wait)
-{
-	const struct partitions *all = &w->store.partitions;
-	size_t count = 0;
-	int error;
-
-	for (size_t i = 0; i < all->count && count < WRITER_PLACES; i++) {
-		struct partition *p = all->of[i];
-
-		if (!partition_commits(p))
-			continue;
-		w->places[count++] = (struct kafka_place){p->id, p->next};
-		p->committed = p->next;
-	}
-	if (count == 0)
-		return;
-	w->counts.commits++;
-	w->committing = !wait;
-	error = kafka_commit(
-	    w->kafka, w->settings.store.topic, w->places, count, wait ? COMMIT_WAIT_MS : 0);
-	if (error != KAFKA_GOOD)
-		on_commit(w, error);
 }
 
 /* --- the thread --- */
@@ -227,15 +188,9 @@ end(struct writer *w)
 		writer_fail(w);
 		return;
 	}
+	/* Brokers may be away; the checkpoint has it. */
 	if (store_checkpoint(&w->store))
-		writer_commit(w, false);
-	/* Not for ever: brokers may be away, and the checkpoint has it. */
-	for (int i = 0; w->committing && i < STOP_ROUNDS; i++) {
-		long n = kafka_consume(w->kafka, w->messages, 1, CONSUME_MS);
-
-		if (n > 0)
-			kafka_messages_free(w->kafka, w->messages, (size_t)n);
-	}
+		writer_commit(w, true);
 	writer_put_metrics(w);
 }
 
@@ -248,8 +203,7 @@ run(void *arg)
 	while (!must_end(w)) {
 		long n;
 
-		if (w->paused)
-			pause_all(w, false);
+		writer_resume(w);
 		n = kafka_consume(w->kafka, w->messages, KAFKA_CONSUME_MAX, CONSUME_MS);
 		take_all(w, n > 0 ? (size_t)n : 0);
 		writer_mend(w);
@@ -302,7 +256,7 @@ set_up(struct writer *w, char *error, size_t size)
 	const struct kafka_events events = {.context = w,
 	    .failed = on_failure,
 	    .rebalanced = writer_rebalanced,
-	    .committed = on_commit};
+	    .committed = writer_committed};
 	struct buf mistakes = BUF_INIT;
 
 	w->kafka = kafka_new(defaults, s->file, own, &events, &mistakes);

@@ -15,7 +15,7 @@
 #define WRITER_BYTES ((size_t)4 * 1024 * 1024)
 
 /* How long brokers are waited for in between, where nothing can go on without their answer. */
-#define WRITER_TIMEOUT_MS 10000
+#define WRITER_TIMEOUT_MS 5000
 
 /* Partitions of a topic at most. */
 #define WRITER_PLACES 4096
@@ -70,17 +70,27 @@ bool writer_flush(struct writer *w);
 /* Waits half a second for what keeps it from writing. False: it is to be given up. */
 bool writer_wait(struct writer *w);
 
+/* Ends what writer_wait() began: librdkafka does not give messages of partitions that were paused,
+ * also when they are assigned anew. */
+void writer_resume(struct writer *w);
+
 /* What is pending is given up, as if it had not come. */
 void writer_give_up(struct writer *w);
-
-/* Begins to commit the offsets of the last checkpoint, or does it. */
-void writer_commit(struct writer *w, bool wait);
 
 /* The writer can't go on, for a reason that was said. */
 void writer_fail(struct writer *w);
 
 /* Says what is wrong with the client; the writer can't go on with one that is of no use. */
 void writer_failed(struct writer *w, int error);
+
+/* --- writer_commit.c --- */
+
+/* Begins to commit the offsets of the last checkpoint, unless it is not known yet how the last
+ * commit went; or does it, with `wait`, and waits for the answer a while. */
+void writer_commit(struct writer *w, bool wait);
+
+/* As kafka_events has it. */
+void writer_committed(void *context, int error);
 
 /* --- writer_take.c --- */
 

@@ -35,13 +35,13 @@ assign_all(struct writer *w)
 	size_t count = 0;
 	int error;
 
+	writer_resume(w);
 	for (size_t i = 0; i < all->count && count < WRITER_PLACES; i++) {
 		if (all->of[i]->assigned)
 			w->places[count++] =
 			    (struct kafka_place){all->of[i]->id, start_of(all->of[i])};
 	}
 	error = kafka_assign(w->kafka, w->settings.store.topic, w->places, count);
-	w->paused = false;
 	if (error != KAFKA_GOOD)
 		diag_error_limited(&w->failed_limit, "partitions can't be read: %s",
 		    kafka_error_text(w->kafka, error));
@@ -139,6 +139,7 @@ give_up(struct writer *w, bool lost)
 {
 	const struct partitions *all = &w->store.partitions;
 
+	writer_resume(w);
 	writer_give_up(w);
 	if (store_checkpoint(&w->store) && !lost)
 		writer_commit(w, true);
@@ -297,6 +298,9 @@ find_place(struct writer *w, struct partition *p, bool *silent)
 		      WRITER_BOUNDS_MS) != KAFKA_GOOD;
 	if (*silent)
 		return false;
+	/* What was tried is not there, either: the search begins anew. */
+	if (p->search.at < bounds.first || p->search.at > bounds.end)
+		p->search = (struct partition_search){.at = -1};
 	if (p->next > bounds.end) {
 		if (!is_short_for_long(p, bounds.end))
 			return false;

@@ -40,6 +40,13 @@ key_of(struct writer *w, const struct kafka_message *m, struct seen_key *key)
 	       seen_key_parse(batch.key, batch.key_len, batch.index, batch.index_len, key);
 }
 
+static bool
+wait_for_memory(struct writer *w)
+{
+	diag_warn_limited(&w->memory_limit, "there is no memory for a message: waiting");
+	return writer_wait(w);
+}
+
 /*
  * Sees to it that the entry that was appended last to the pending ones of the level, from `before`
  * on, fits into the level's file: files are rolled over between messages, when all that came before
@@ -55,8 +62,14 @@ fit(struct writer *w, enum level level, size_t before)
 		return true;
 	if (before == 0 && store_room(&w->store, level) >= bytes)
 		return true;
-	buf_clear(&w->tail, WRITER_BYTES);
-	buf_append(&w->tail, b->data + before, bytes);
+	for (;;) {
+		buf_clear(&w->tail, WRITER_BYTES);
+		buf_append(&w->tail, b->data + before, bytes);
+		if (!w->tail.failed)
+			break;
+		if (!wait_for_memory(w))
+			return false;
+	}
 	b->len = before;
 	w->pending.records[level]--;
 	if (!writer_flush(w))
@@ -65,17 +78,15 @@ fit(struct writer *w, enum level level, size_t before)
 		if (!writer_wait(w))
 			return false;
 	}
+	while (!buf_reserve(b, bytes)) {
+		b->failed = false;
+		if (!wait_for_memory(w))
+			return false;
+	}
 	buf_append(b, w->tail.data, bytes);
 	w->pending.records[level]++;
 	w->pending_bytes += bytes;
 	return true;
-}
-
-static bool
-wait_for_memory(struct writer *w)
-{
-	diag_warn_limited(&w->memory_limit, "there is no memory for a message: waiting");
-	return writer_wait(w);
 }
 
 /* Notes why it can't be used, and all of it. */

@@ -2,11 +2,12 @@
 
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from fake_peer import begin, end
 from reading import Reader
 from server import ALL_LEVELS, START, TREE, Server
 from starting import AS_ROOT, run_folders
+from writing import Writer
+
+from kafka import Cluster
 
 
 def _factory(tmp_path_factory, name):
@@ -160,3 +164,36 @@ def asking(shared_asking: Asking) -> Asking:
     shared_asking.peer.asked.clear()
     shared_asking.peer.headers.clear()
     return shared_asking
+
+
+# --- pbu-log-writer, by writing.py; a module may have brokers of its own ---
+
+
+@pytest.fixture(scope="module")
+def brokers() -> Iterator[Cluster]:
+    with Cluster(brokers=1, topics={}) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def topic(brokers: Cluster, request: pytest.FixtureRequest) -> str:
+    """A topic of this test's own, with two partitions."""
+    name = "topic-" + re.sub(r"[^a-z0-9]", "-", request.node.name)
+    brokers.topic(name, 2)
+    return name
+
+
+@pytest.fixture
+def make(brokers: Cluster, topic: str, tmp_path: Path) -> Iterator[Callable[..., Writer]]:
+    """make(name, **settings): a writer of the topic, with a folder of its own, which is killed after the test."""
+    made: list[Writer] = []
+
+    def make_one(name: str = "writer", cluster: Cluster = brokers, **settings: object) -> Writer:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        made.append(Writer(folder, cluster, **{"KAFKA_TOPIC": topic, "KAFKA_GROUP": topic, **settings}))
+        return made[-1]
+
+    yield make_one
+    for writer in made:
+        writer.kill()

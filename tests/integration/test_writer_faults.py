@@ -1,68 +1,21 @@
-"""pbu-log-writer when something goes wrong: the disk, the brokers, the topic, the clock, another writer. Nothing is lost, what is twice is
+"""pbu-log-writer when something goes wrong: the disk, the brokers, the topic, the clock. Nothing is lost, what is twice is
 counted, and each is told."""
 
 import json
-import re
 import resource
-import signal
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from writing import PROGRAM, SECONDS, Writer, line
+from writing import LARGE, PROGRAM, SECONDS, Writer, fill_disk, line, numbers
 
 from kafka import Cluster, has_kafka
-from pausing import pause
 from server import wait_for
 
 pytestmark = [pytest.mark.writer, pytest.mark.skipif(not has_kafka(), reason="built without Kafka")]
-
-
-@pytest.fixture(scope="module")
-def brokers() -> Iterator[Cluster]:
-    with Cluster(brokers=1, topics={}) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def topic(brokers: Cluster, request: pytest.FixtureRequest) -> str:
-    """A topic of this test's own, with two partitions."""
-    name = "topic-" + re.sub(r"[^a-z0-9]", "-", request.node.name)
-    brokers.topic(name, 2)
-    return name
-
-
-@pytest.fixture
-def make(brokers: Cluster, topic: str, tmp_path: Path) -> Iterator[Callable[..., Writer]]:
-    """make(name, **settings): a writer of the topic, with a folder of its own, which is killed after the test."""
-    made: list[Writer] = []
-
-    def make_one(name: str = "writer", cluster: Cluster = brokers, **settings: object) -> Writer:
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        made.append(Writer(folder, cluster, **{"KAFKA_TOPIC": topic, "KAFKA_GROUP": topic, **settings}))
-        return made[-1]
-
-    yield make_one
-    for writer in made:
-        writer.kill()
-
-
-def numbers(*writers: Writer) -> list[int]:
-    return [int(row.split()[-1]) for writer in writers for row in writer.lines("info.log")]
-
-
-# So long that no other file, such as stderr, is as long as info.log.
-LARGE = "x" * 200_000 + " 0"
-
-
-def fill_disk(writer: Writer) -> None:
-    """info.log takes four bytes more, as if there was no room."""
-    size = (writer.folder / "info.log").stat().st_size
-    resource.prlimit(writer.pid, resource.RLIMIT_FSIZE, (size + 4, resource.RLIM_INFINITY))
 
 
 def test_a_full_disk_is_waited_for(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
@@ -245,82 +198,6 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning(
     writer.wait_until_read({0: 4})
     writer.stop()
     assert numbers(writer) == [0, 1, 2, *([1, 2] if again else []), 3]
-
-
-def test_what_another_writer_has_read_is_not_read_again(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
-    first, second = make("first"), make("second", KAFKA_INSTANCE="second")
-    brokers.produce(topic, 0, b"a", line(0))
-    first.start()
-    first.wait_until_read({0: 1})
-    first.stop()
-    second.start()
-    brokers.produce(topic, 0, b"a", line(1))
-    second.wait_until_read({0: 2})
-    second.stop()
-    brokers.produce(topic, 0, b"a", line(2))
-    first.start()
-    first.wait_until_read({0: 3})
-    assert "another writer has read it from offset 1 to 2" in first.stderr
-    first.stop()
-    assert (numbers(first), numbers(second)) == ([0, 2], [1])
-
-
-def partitions(writer: Writer) -> int:
-    return int(writer.metrics().get("partitions", 0)) if writer.alive else 0
-
-
-def test_writers_share_the_partitions(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
-    first, second = make("first").start(), make("second", KAFKA_INSTANCE="second")
-    sent = 0
-
-    def send(count: int) -> None:
-        nonlocal sent
-        for _ in range(count):
-            brokers.produce(topic, sent % 2, b"a", line(sent))
-            sent += 1
-
-    send(10)
-    wait_for(lambda: partitions(first) == 2, "both partitions", seconds=SECONDS)
-    second.start()
-    send(10)
-    wait_for(lambda: partitions(first) == partitions(second) == 1, "a partition each", seconds=SECONDS)
-    send(10)
-    wait_for(lambda: len(numbers(first, second)) >= sent, "all records", seconds=SECONDS)
-    # One that is gone is replaced, when the group has not heard of it for some time.
-    second.stop()
-    send(10)
-    wait_for(lambda: partitions(first) == 2, "both partitions", seconds=SECONDS)
-    wait_for(lambda: len(numbers(first, second)) >= sent, "all records", seconds=SECONDS)
-    first.stop()
-    assert sorted(numbers(first, second)) == list(range(sent)), first.stderr + second.stderr
-    assert len(numbers(second)) >= 5
-
-
-def test_a_writer_that_was_stopped_for_too_long_has_lost_its_partitions(
-        brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
-    """What it had written and not committed is written by another once more, and by nobody a third time."""
-    first, second = make("first").start(), make("second", KAFKA_INSTANCE="second")
-    for i in range(10):
-        brokers.produce(topic, i % 2, b"a", line(i))
-    wait_for(lambda: partitions(first) == 2, "both partitions", seconds=SECONDS)
-    pause(first.pid)
-    try:
-        second.start()
-        for i in range(10, 20):
-            brokers.produce(topic, i % 2, b"a", line(i))
-        wait_for(lambda: partitions(second) == 2 and set(numbers(second)) >= set(range(10, 20)), "the other one", seconds=SECONDS)
-    finally:
-        first.send(signal.SIGCONT)
-    wait_for(lambda: partitions(first) == partitions(second) == 1, "a partition each", seconds=SECONDS)
-    for i in range(20, 30):
-        brokers.produce(topic, i % 2, b"a", line(i))
-    wait_for(lambda: set(numbers(first, second)) == set(range(30)), "all records", seconds=SECONDS)
-    first.stop()
-    second.stop()
-    both = numbers(first, second)
-    assert all(both.count(n) <= 2 for n in both)
-    assert sorted(set(numbers(first))) == sorted(numbers(first)) and sorted(set(numbers(second))) == sorted(numbers(second))
-    assert {n for n in both if both.count(n) == 2} <= set(range(20))
 
 
 def crc32c(data: bytes) -> int:

@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -162,3 +163,21 @@ class Writer:
             return {p["partition"]: p["next"] for p in parts} == places and self._has_told()
         wait_for(read, f"a checkpoint at {places}", seconds=SECONDS, pause=0.05)
         assert self.alive, self.stderr
+
+
+def numbers(*writers: Writer) -> list[int]:
+    return [int(row.split()[-1]) for writer in writers for row in writer.lines("info.log")]
+
+
+# So long that no other file, such as stderr, is as long as info.log.
+LARGE = "x" * 200_000 + " 0"
+
+
+def fill_disk(writer: Writer) -> None:
+    """info.log takes four bytes more, as if there was no room."""
+    size = (writer.folder / "info.log").stat().st_size
+    resource.prlimit(writer.pid, resource.RLIMIT_FSIZE, (size + 4, resource.RLIM_INFINITY))
+
+
+def partitions(writer: Writer) -> int:
+    return int(writer.metrics().get("partitions", 0)) if writer.alive else 0

@@ -77,7 +77,8 @@ names_all_that_is_wrong_and_no_value(void **state)
 	assert_false(parse(&f, "acks=s3cret\n"
 			       "s3cret\n"
 			       "=s3cret\n"
-			       "enable.idempotence = s3cret\n"));
+			       "enable.idempotence = s3cret\n"
+			       "MIIs3cret=\n"));
 	assert_buf_equal(&f.mistakes,
 	    "KAFKA_CONFIG: line 1 of the file: acks can't be set: 200 means that all in-sync "
 	    "replicas have a record\n"
@@ -85,7 +86,8 @@ names_all_that_is_wrong_and_no_value(void **state)
 	    "KAFKA_CONFIG: line 3 of the file is no name=value\n"
 	    "KAFKA_CONFIG: line 4 of the file: enable.idempotence can't be set: records are "
 	    "written "
-	    "once, and in their order\n");
+	    "once, and in their order\n"
+	    "KAFKA_CONFIG: line 5 of the file: no property has such a name\n");
 	done(&f);
 }
 

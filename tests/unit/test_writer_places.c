@@ -75,6 +75,12 @@ writer_give_up(struct writer *w)
 }
 
 void
+writer_resume(struct writer *w)
+{
+	(void)w;
+}
+
+void
 writer_commit(struct writer *w, bool wait)
 {
 	(void)w;
@@ -204,6 +210,27 @@ counts_what_was_deleted_unread(void **state)
 	assert_int_equal(w->counts.lost, 10);
 }
 
+/* The end of a set that is broken was looked for: where that was is deleted, too. */
+static void
+ends_a_search_whose_place_is_deleted(void **state)
+{
+	struct writer *w = *state;
+	struct partition *p = read_up_to(w, 0, 100, 5000);
+	const struct kafka_message m = {.partition = 0, .offset = 350, .timestamp = 9000};
+	struct captured captured;
+
+	rebalance(w, true, 1);
+	p->search.at = 300;
+	brokers.bounds = (struct kafka_bounds){.first = 350, .end = 400};
+	out_of_range(w, 0);
+	captured_begin(&captured, STDERR_FILENO);
+	writer_mend(w);
+	captured_end(&captured);
+	assert_int_equal(brokers.assigned[0].offset, 350);
+	assert_true(writer_expects(w, p, &m));
+	assert_int_equal(w->counts.lost, 250);
+}
+
 /* Whether the last commit before it was given away got there, only the brokers know. */
 static void
 commits_again_what_was_not_when_it_was_given_away(void **state)
@@ -271,6 +298,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(reads_the_message_before_once_more, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(goes_on_where_all_before_is_deleted, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(counts_what_was_deleted_unread, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		ends_a_search_whose_place_is_deleted, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		commits_again_what_was_not_when_it_was_given_away, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
