@@ -221,6 +221,35 @@ def test_one_that_trickles_is_given_up(tmp_path: Path) -> None:
         reader.stop()
 
 
+@pytest.mark.slow
+def test_word_of_progress_is_worth_what_was_looked_through(tmp_path: Path) -> None:
+    """However often it is sent; who looks through much, and finds nothing for long, is waited for."""
+    stop, patience = threading.Event(), 3
+    works = 15 * patience
+
+    def script(ask: Ask) -> None:
+        ask.head()
+        ask.send(begin())
+        # More often than anybody looks whether it comes to something.
+        while ask.query["q"] == "nothing" and not stop.wait(0.02):
+            ask.send(b"P 1 1000 e77.1.0-w77.1.0-i77.1.0-d77.1.0\n")
+        for n in range(10 * works):
+            if not stop.wait(0.1):
+                ask.send(b"P %d %d i77.1.0\n" % (n << 17, works << 20))
+        ask.send(entry(MS, 100, b"rare"), end())
+        ask.end()
+
+    with FakePeer(script) as peer:
+        reader = Reader(tmp_path, TZ="UTC", READ_PEERS=peer.url, READ_PEERS_TIMEOUT=patience)
+        with ThreadPoolExecutor(2) as pool:
+            nothing, rare = pool.map(lambda q: reader.get("/api/log/raw", q=q), ["nothing", "rare"])
+        assert (rare.status, rare.cut, rare.body) == (200, False, b"rare\n")
+        assert (nothing.status, nothing.cut) == (200, True)
+        assert f"peer {peer.name} sends next to nothing, for long" in reader.said
+        stop.set()
+        reader.stop()
+
+
 def test_a_head_is_due_as_a_whole(tmp_path: Path) -> None:
     stop = threading.Event()
 
