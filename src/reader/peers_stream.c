@@ -311,8 +311,9 @@ hold(struct peers_stream *s)
 			return PEERS_FRAME;
 		}
 		before = len;
-		/* Also where it is short: the peer may wait with less than that, and goes on. */
-		if (!peer_http_allow(s->call, s->size))
+		/* Also where it is short: the peer may wait with less than that, and goes on. As
+		 * much again as is there: what is announced may never come. */
+		if (!peer_http_allow(s->call, s->size < 2 * len ? s->size : 2 * len))
 			return fail(s, "sends more than there is memory for");
 		/* That alone may have brought some. */
 		peer_http_bytes(s->call, &len);
