@@ -49,6 +49,9 @@ append_detail(struct answering *a, const struct walk_entry *entry)
 		    &a->json, &a->buf, from, (size_t)((next != NULL ? next : end) - from));
 		first = false;
 		line = next;
+		/* A line may be empty, and there may be millions of them. */
+		if (!a->json.drain(a->json.context, &a->buf))
+			break;
 	}
 	buf_puts(&a->buf, "]}");
 }

@@ -12,8 +12,9 @@ struct entry_json {
 	struct entry_parse parse;
 	struct buf text;
 
-	/* NULL, or called within long strings, as one may take six times what it is made of: may
-	 * send what there is in `out`, and empty it. False: the rest is not wanted. */
+	/* NULL, or called within long strings, as one may take six times what it is made of, and
+	 * by who appends many: may send what there is in `out`, and empty it. False: the rest is
+	 * not wanted. */
 	bool (*drain)(void *context, struct buf *out);
 	void *context;
 };

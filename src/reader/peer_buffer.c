@@ -61,6 +61,24 @@ peer_buffer_take(struct peer_buffer *b, size_t n)
 	buf_clear(&b->bytes, PEER_BUFFER_USUAL + PEER_BUFFER_PIECE);
 }
 
+/* What was allowed for a long frame is not kept for what comes after it. */
+static void
+give_back(struct peer_buffer *b)
+{
+	struct buf rest = BUF_INIT;
+
+	if (b->bytes.cap <= 2 * (PEER_BUFFER_USUAL + b->extra + PEER_BUFFER_PIECE))
+		return;
+	buf_append(&rest, b->bytes.data + b->taken, waiting(b));
+	if (rest.failed) {
+		buf_free(&rest);
+		return;
+	}
+	buf_free(&b->bytes);
+	b->bytes = rest;
+	b->taken = 0;
+}
+
 bool
 peer_buffer_allow(struct peer_buffer *b, size_t bytes)
 {
@@ -77,5 +95,6 @@ peer_buffer_allow(struct peer_buffer *b, size_t bytes)
 		}
 	}
 	b->extra = extra;
+	give_back(b);
 	return true;
 }

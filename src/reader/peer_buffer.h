@@ -38,14 +38,14 @@ bool peer_buffer_is_half_empty(const struct peer_buffer *b);
 /* Puts a piece in, which must have room. False: there is no memory. */
 bool peer_buffer_put(struct peer_buffer *b, const char *bytes, size_t len);
 
-/* What waits, good until something is put in or taken. */
+/* What waits, good until something is put in, taken or allowed. */
 const char *peer_buffer_bytes(const struct peer_buffer *b, size_t *len);
 
 /* Takes the first n bytes of it away. */
 void peer_buffer_take(struct peer_buffer *b, size_t n);
 
 /* So many bytes may wait, PEER_BUFFER_USUAL at least. False: the sum would be more than it may, and
- * nothing is changed. */
+ * nothing is changed. Memory for much more than that is given back. */
 bool peer_buffer_allow(struct peer_buffer *b, size_t bytes);
 
 #endif

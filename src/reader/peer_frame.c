@@ -1,5 +1,7 @@
 #include "reader/peer_frame.h"
 
+#include "reader/blocks_window.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -110,6 +112,20 @@ read_begin(struct peer_frame *f, struct line *l)
 	return next_cursor(l, &f->cursor);
 }
 
+static size_t
+part_len(const struct peer_part *part)
+{
+	return part->len != SIZE_MAX ? part->len : 0;
+}
+
+/* Fields don't overlap, so that who keeps an entry knows how much it can be by its payload. */
+static bool
+parts_fit(const struct peer_frame *f)
+{
+	return part_len(&f->level_name) + part_len(&f->logger) + part_len(&f->message) <=
+	       f->payload;
+}
+
 static bool
 read_entry(struct peer_frame *f, struct line *l)
 {
@@ -119,7 +135,7 @@ read_entry(struct peer_frame *f, struct line *l)
 	if (!next_time(l, &f->ms) || !next_cursor(l, &at) || !next_cursor(l, &f->cursor) ||
 	    !next_size(l, PEER_FRAME_PAYLOAD, &f->payload) || !next_size(l, f->payload, &f->text) ||
 	    !next_part(l, f->payload, &f->level_name) || !next_part(l, f->payload, &f->logger) ||
-	    !next_part(l, f->payload, &f->message))
+	    !next_part(l, f->payload, &f->message) || f->text > WINDOW_ENTRY_MAX || !parts_fit(f))
 		return false;
 	for (int level = 0; level < LEVEL_COUNT; level++) {
 		if (at.levels != LEVEL_BIT(level) || at.at[level].inode == 0)

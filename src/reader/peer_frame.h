@@ -6,7 +6,8 @@
  *     E <ms> <at> <cursor> <payload> <text> <level> <logger> <message>     an entry: its time (-:
  *                 none), its place, where the answer stands after it; the length of what follows
  *                 and of the text that is first in it; and the parts of that which are its level,
- *                 logger and message, <offset>+<length> (-: none)
+ *                 logger and message, <offset>+<length> (-: none);
+ *                 they don't overlap: together they are no longer than the payload
  *     P <scanned> <of> <cursor>                          nothing was found meanwhile
  *     D <dropped> <cursor>                               so many entries were left out: whoever
  * follows takes them too slowly H <scanned> <of> <payload>                         counts: numbers

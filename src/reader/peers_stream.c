@@ -207,7 +207,8 @@ let_go(struct peers_stream *s)
 		return;
 	s->held = false;
 	s->given = s->given || s->frame.kind == PEER_FRAME_ENTRY;
-	peers_pace_bytes(&s->pace, s->size);
+	if (s->frame.kind != PEER_FRAME_PROGRESS)
+		peers_pace_bytes(&s->pace, s->size);
 	if (s->frame.kind == PEER_FRAME_ENTRY)
 		peers_pace_entry(&s->pace);
 	/* A tail may be as long as it likes, and only each frame of it is to come in time. */
@@ -307,12 +308,12 @@ hold(struct peers_stream *s)
 			if (s->frame.has_payload && bytes[s->size - 1] != '\n')
 				return fail(s, "sends what no reader would");
 			s->held = true;
-			peers_pace_rest(&s->pace);
 			return PEERS_FRAME;
 		}
 		before = len;
-		/* Also where it is short: the peer may wait with less than that, and goes on. */
-		if (!peer_http_allow(s->call, s->size))
+		/* Also where it is short: the peer may wait with less than that, and goes on. As
+		 * much again as is there: what is announced may never come. */
+		if (!peer_http_allow(s->call, s->size < 2 * len ? s->size : 2 * len))
 			return fail(s, "sends more than there is memory for");
 		/* That alone may have brought some. */
 		peer_http_bytes(s->call, &len);
@@ -338,7 +339,10 @@ peers_stream_next(struct peers_stream *s)
 			return step;
 		step = take_frame(s);
 	} while (step == PEERS_MORE);
-	if (step == PEERS_END)
+	/* Word of progress is still waiting. */
+	if (step == PEERS_FRAME)
+		peers_pace_rest(&s->pace);
+	else if (step == PEERS_END)
 		let_go(s);
 	return step;
 }

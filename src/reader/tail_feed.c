@@ -263,7 +263,7 @@ end_dropping(struct feed *f, struct viewer *v, const struct cursor *at)
 bool
 feed_send(struct feed *f, struct viewer *v, struct tail_entry *e, const struct cursor *after)
 {
-	if (e->shown.text.len > viewer_event_max(v))
+	if (tail_render_size(&v->form, e) > viewer_event_max(v))
 		return false;
 	if (v->form.framed)
 		viewer_frame(v, &f->render, e, after);

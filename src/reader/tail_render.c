@@ -51,6 +51,16 @@ tail_render_parse(struct tail_render *r, struct tail_entry *e)
 	e->parsed = true;
 }
 
+size_t
+tail_render_size(const struct tail_form *form, const struct tail_entry *e)
+{
+	const struct entry_shown *s = &e->shown;
+
+	if (form->framed)
+		return s->text.len;
+	return s->text.len + s->fields.level.len + s->fields.logger.len + s->fields.message.len;
+}
+
 static struct rendering_key
 key_of(const struct tail_form *form)
 {
@@ -182,7 +192,7 @@ new_parcel(struct tail_render *r, const struct tail_form *form, struct tail_entr
 	struct buf *body;
 
 	/* Its JSON is longer than the entry, and its memory perhaps twice that. */
-	if (r->held > 0 && r->held + e->shown.text.len > r->held_max)
+	if (r->held > 0 && r->held + tail_render_size(form, e) > r->held_max)
 		return NULL;
 	body = render(r, form, e);
 	p = body->failed ? NULL : malloc(sizeof(*p));

@@ -71,6 +71,9 @@ struct tail_entry tail_render_next_shown(struct tail_render *r, const struct ent
 /* Its fields are known after that. */
 void tail_render_parse(struct tail_render *r, struct tail_entry *e);
 
+/* What it is made of in that form, in bytes: more than that is to be sent. */
+size_t tail_render_size(const struct tail_form *form, const struct tail_entry *e);
+
 /* It as JSON, or as a frame's payload, good until another one does; `failed`: no memory. */
 const struct buf *tail_render(
     struct tail_render *r, const struct tail_form *form, struct tail_entry *e);

@@ -69,6 +69,24 @@ def test_files_without_end(tmp_path: Path) -> None:
         reader.stop()
 
 
+def test_messages_of_nothing_but_newlines(tmp_path: Path) -> None:
+    """Each is four bytes of JSON, which are sent while they are written."""
+    count = 16 * 1024 * 1024
+    asking = Asking(tmp_path)
+    asking.script = lambda ask: ask.good(begin(), entry(MS, 10, b"\n" * count), end())
+    chosen = {"level": "INFO", "date": "2026-11-24"}
+    asking.reader.get("/api/log/messages", peers=0, **chosen)
+    asking.reader.reset_peak()
+    before = asking.reader.kib("VmHWM")
+    answer = asking.reader.get("/api/log/messages", **chosen)
+    assert answer.status == 200 and not answer.cut
+    assert answer.body.count(b'""') >= count
+    print(f"from {before} to {asking.reader.kib('VmHWM')} kB")
+    # The entry itself, in a buffer that doubles.
+    assert SANITIZED or asking.reader.kib("VmHWM") < before + 60_000
+    asking.stop()
+
+
 def test_context_of_a_liar(asking: Asking) -> None:
     cursor = next(e["cursor"] for e in asking.query().entries if e["text"].endswith("peer 4"))
 

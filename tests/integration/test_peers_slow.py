@@ -186,6 +186,34 @@ def each_moment(ask: Ask, what: Callable[[int], bytes], stop: threading.Event) -
         n += 1
 
 
+def test_what_is_only_announced_takes_no_memory(tmp_path: Path) -> None:
+    """Long entries that never come leave the others' their room."""
+    stop, began = threading.Event(), [0]
+    text = b"z" * (16 * 1024 * 1024)
+
+    def script(ask: Ask) -> None:
+        ask.head()
+        ask.send(begin())
+        if ask.query["q"] == "honest":
+            ask.send(entry(MS, 10, text), end())
+            ask.end()
+            return
+        ask.send(b"E %d i77.1.10 i77.1.99 %d 1 - - -\n" % (MS, 60 << 20))
+        began[0] += 1
+        each_moment(ask, lambda _: b"x", stop)
+
+    with FakePeer(script) as peer:
+        reader = Reader(tmp_path, TZ="UTC", READ_PEERS=peer.url, READ_PEERS_TIMEOUT=60)
+        with reader.ask("/api/log/raw", {"q": "one"}), reader.ask("/api/log/raw", {"q": "two"}):
+            wait_for(lambda: began[0] == 2, "two are announced")
+            # The reader has heard of them by then.
+            time.sleep(1)
+            answer = reader.get("/api/log/raw", q="honest")
+            assert (answer.status, len(answer.body)) == (200, len(text) + 1)
+            stop.set()
+        reader.stop()
+
+
 @pytest.mark.slow
 def test_one_that_trickles_is_given_up(tmp_path: Path) -> None:
     """A download has no deadline: who sends next to nothing doesn't hold it for ever; who finds little by little does not count as that."""
@@ -216,6 +244,35 @@ def test_one_that_trickles_is_given_up(tmp_path: Path) -> None:
             assert answers[name].cut, name
         assert not answers["found"].cut
         assert answers["found"].body == b"found\n" * (20 * patience * 4)
+        assert f"peer {peer.name} sends next to nothing, for long" in reader.said
+        stop.set()
+        reader.stop()
+
+
+@pytest.mark.slow
+def test_word_of_progress_is_worth_what_was_looked_through(tmp_path: Path) -> None:
+    """However often it is sent; who looks through much, and finds nothing for long, is waited for."""
+    stop, patience = threading.Event(), 3
+    works = 15 * patience
+
+    def script(ask: Ask) -> None:
+        ask.head()
+        ask.send(begin())
+        # More often than anybody looks whether it comes to something.
+        while ask.query["q"] == "nothing" and not stop.wait(0.02):
+            ask.send(b"P 1 1000 e77.1.0-w77.1.0-i77.1.0-d77.1.0\n")
+        for n in range(10 * works):
+            if not stop.wait(0.1):
+                ask.send(b"P %d %d i77.1.0\n" % (n << 17, works << 20))
+        ask.send(entry(MS, 100, b"rare"), end())
+        ask.end()
+
+    with FakePeer(script) as peer:
+        reader = Reader(tmp_path, TZ="UTC", READ_PEERS=peer.url, READ_PEERS_TIMEOUT=patience)
+        with ThreadPoolExecutor(2) as pool:
+            nothing, rare = pool.map(lambda q: reader.get("/api/log/raw", q=q), ["nothing", "rare"])
+        assert (rare.status, rare.cut, rare.body) == (200, False, b"rare\n")
+        assert (nothing.status, nothing.cut) == (200, True)
         assert f"peer {peer.name} sends next to nothing, for long" in reader.said
         stop.set()
         reader.stop()

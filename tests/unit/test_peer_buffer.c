@@ -58,6 +58,30 @@ it_is_full_when_as_much_waits_as_may(void **state)
 }
 
 static void
+what_a_long_frame_took_is_given_back(void **state)
+{
+	_Atomic size_t sum = 0;
+	struct peer_buffer b;
+	const char *bytes;
+	size_t len;
+
+	(void)state;
+	peer_buffer_init(&b, &sum);
+	assert_true(peer_buffer_allow(&b, 100 * PEER_BUFFER_USUAL));
+	while (peer_buffer_has_room(&b))
+		assert_true(peer_buffer_put(&b, piece, sizeof(piece)));
+	/* With the beginning of the next behind it. */
+	peer_buffer_take(&b, 100 * PEER_BUFFER_USUAL - sizeof(piece));
+	assert_true(b.bytes.cap >= 100 * PEER_BUFFER_USUAL);
+	assert_true(peer_buffer_allow(&b, PEER_BUFFER_USUAL));
+	assert_true(b.bytes.cap <= 2 * (PEER_BUFFER_USUAL + PEER_BUFFER_PIECE));
+	bytes = peer_buffer_bytes(&b, &len);
+	assert_int_equal(len, sizeof(piece));
+	assert_memory_equal(bytes, piece, sizeof(piece));
+	peer_buffer_free(&b);
+}
+
+static void
 all_together_are_bounded(void **state)
 {
 	_Atomic size_t sum = 0;
@@ -85,6 +109,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_is_put_in_is_taken_in_order),
 	    cmocka_unit_test(it_is_full_when_as_much_waits_as_may),
+	    cmocka_unit_test(what_a_long_frame_took_is_given_back),
 	    cmocka_unit_test(all_together_are_bounded),
 	};
 

@@ -133,7 +133,10 @@ what_was_never_written_is_none(void **state)
 	    "E 1 i1.1.1-d1.1.1 i1.1.1 1 1 - - -\n", "E 1 i1.1.1 - 1 1 - - -\n",
 	    "E --1 i1.1.1 i1.1.1 1 1 - - -\n", "E 9223372036854775807 i1.1.1 i1.1.1 1 1 - - -\n",
 	    "E -9223372036854775808 i1.1.1 i1.1.1 1 1 - - -\n",
-	    "E 1 i1.1.1 i1.1.1 99999999999 1 - - -\n"};
+	    "E 1 i1.1.1 i1.1.1 99999999999 1 - - -\n",
+	    "E 1 i1.1.1 i1.1.1 33554433 33554433 - - -\n", "E 1 i1.1.1 i1.1.1 10 10 0+10 0+1 -\n",
+	    "E 1 i1.1.1 i1.1.1 10 10 - 9+1 0+10\n", "E 1 i1.1.1 i1.1.1 10 5 0+5 0+5 0+1\n",
+	    "E 1 i1.1.1 i1.1.1 68157440 1 0+68157440 0+68157440 0+68157440\n"};
 	char endless[PEER_FRAME_LINE + 1];
 	struct peer_frame f;
 
@@ -146,6 +149,22 @@ what_was_never_written_is_none(void **state)
 	memset(endless, '1', sizeof(endless));
 	assert_int_equal(peer_frame_read(&f, endless, PEER_FRAME_LINE - 1), 0);
 	assert_int_equal(peer_frame_read(&f, endless, sizeof(endless)), -1);
+}
+
+/* The largest entry of a file, and one that is nothing but fields. */
+static void
+what_may_be_written_is_taken(void **state)
+{
+	static const char *const right[] = {"E 1 i1.1.1 i1.1.1 33554432 33554432 - - 0+33554432\n",
+	    "E 1 i1.1.1 i1.1.1 67108864 33554432 - - 33554432+33554432\n",
+	    "E 1 i1.1.1 i1.1.1 10 10 0+3 3+3 6+4\n", "E 1 i1.1.1 i1.1.1 10 0 0+10 10+0 -\n"};
+	struct peer_frame f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+		if (peer_frame_read(&f, right[i], strlen(right[i])) != (int)strlen(right[i]))
+			fail_msg("\"%s\" was not taken", right[i]);
+	}
 }
 
 static void
@@ -178,6 +197,7 @@ main(void)
 	    cmocka_unit_test(what_an_entry_lacks_is_told),
 	    cmocka_unit_test(the_others_are_read_as_they_were_written),
 	    cmocka_unit_test(what_was_never_written_is_none),
+	    cmocka_unit_test(what_may_be_written_is_taken),
 	    cmocka_unit_test(the_longest_line_fits),
 	};
 

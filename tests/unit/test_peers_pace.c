@@ -53,7 +53,7 @@ what_comes_is_worth_time(void **state)
 	/* A word of how far it is counts for a day's work, and not for ever. */
 	peers_pace_init(&p, 10 * SECOND);
 	peers_pace_scanned(&p, 30 * 1024 * 1024);
-	assert_int_equal(wait_for(&p, &now, 100, 0), 40);
+	assert_int_equal(wait_for(&p, &now, 1000, 0), 130);
 	peers_pace_init(&p, 10 * SECOND);
 	for (int i = 0; i < 100; i++)
 		peers_pace_scanned(&p, UINT64_MAX / 128);
