@@ -261,8 +261,13 @@ set_options(struct peer_curl_request *r, const struct peer_curl_ask *ask)
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, r);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, r);
-	if (ask->ca_file != NULL && curl_easy_setopt(e, CURLOPT_CAINFO, ask->ca_file) != CURLE_OK)
-		return false;
+	if (ask->ca_file != NULL) {
+		if (curl_easy_setopt(e, CURLOPT_CAINFO, ask->ca_file) != CURLE_OK)
+			return false;
+		/* Of these authorities alone, and none of the folder that libcurl was built with.
+		 * It fails where there can't be one. */
+		curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+	}
 	return curl_easy_setopt(e, CURLOPT_URL, ask->url) == CURLE_OK;
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define PACKS "packs its answer, unasked"
+
 /* The value of a header line, if it is of that name; its length goes to *len. */
 static const char *
 value_of(const char *line, size_t line_len, const char *name, size_t *len)
@@ -72,7 +74,11 @@ peer_head_line(struct peer_head *h, const char *line, size_t line_len)
 		read_version(h, value, len);
 	value = value_of(line, line_len, "Content-Encoding", &len);
 	if (value != NULL && !is_word(value, len, "identity"))
-		refuse(h, "packs its answer, unasked");
+		refuse(h, PACKS);
+	/* Which libcurl unpacks unasked, and holds in memory where it is made to wait. */
+	value = value_of(line, line_len, "Transfer-Encoding", &len);
+	if (value != NULL && !is_word(value, len, "chunked") && !is_word(value, len, "identity"))
+		h->is_packed = true;
 	value = value_of(line, line_len, "Content-Type", &len);
 	if (value == NULL || h->type == NULL)
 		return true;
@@ -110,6 +116,8 @@ peer_head_end(struct peer_head *h, int status)
 		h->why[0] = '\0';
 		return false;
 	}
+	if (h->is_packed)
+		refuse(h, PACKS);
 	if (status != 200)
 		snprintf(h->why, sizeof(h->why), "answered %d%s", status, words_of_status(status));
 	else if (!h->is_reader)

@@ -18,7 +18,8 @@ struct peer_head {
 	const char *self; /* this process's word; "": none */
 	size_t bytes;
 	bool is_reader, is_type;
-	char why[160]; /* it is of no use: a part of a sentence about the peer; "": it is good */
+	bool is_packed; /* by Transfer-Encoding; what 1xx says of that holds for what follows */
+	char why[160];	/* it is of no use: a part of a sentence about the peer; "": it is good */
 };
 
 /* Takes a line, as it came; false: the head is too large. */

@@ -23,6 +23,7 @@ from server import Server, clean_environment, free_port, wait_for
 
 pytestmark = needs_peers
 
+HERE = Path(__file__).resolve().parent
 
 Start = Callable[..., Server]
 
@@ -211,6 +212,30 @@ def test_tls(tmp_path: Path) -> None:
                 assert (answer.status, answer.error.startswith(f"{peer.name} {words}")) == (502, True), answer.error
                 assert peer.asked == []
             reader.stop()
+
+
+def test_tls_by_nobody_else(tmp_path: Path) -> None:
+    """READ_PEERS_CA is instead of the authorities that libcurl knows, here those of a folder."""
+    right, other = certificate(tmp_path, "localhost"), certificate(tmp_path, "elsewhere.example")
+    folder, library = tmp_path / "authorities", tmp_path / "default_capath.so"
+    folder.mkdir()
+    known = subprocess.run(["openssl", "x509", "-in", right, "-noout", "-hash"], check=True, capture_output=True, text=True).stdout.strip()
+    (folder / f"{known}.0").write_bytes(right.read_bytes())
+    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O1", "-Wall", "-shared", "-fPIC", "-o", library, HERE / "default_capath.c"], check=True)
+    settings = {"TZ": "UTC", "READ_PEERS_TOKEN": "secret", "LD_PRELOAD": library, "DEFAULT_CAPATH": folder,
+                "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(right, right.with_suffix(".key"))
+    with FakePeer(lambda ask: ask.good(begin(), entry(1795507200000, 1, b"over TLS"), end()), context) as peer:
+        reader = Reader(tmp_path / "system's", READ_PEERS=peer.url, **settings)
+        assert reader.query().texts == ["over TLS"]
+        reader.stop()
+        peer.asked.clear()
+        reader = Reader(tmp_path / "own", READ_PEERS=peer.url, READ_PEERS_CA=other, **settings)
+        answer = reader.query()
+        assert (answer.status, answer.error.startswith(f"{peer.name} cannot be trusted: ")) == (502, True), answer.error
+        assert peer.asked == []
+        reader.stop()
 
 
 def test_no_plain_answer_to_tls(tmp_path: Path) -> None:

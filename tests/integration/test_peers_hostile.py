@@ -1,5 +1,6 @@
 """A peer that is dead, or lies, is named, bounded, and never mixes what it says into others'."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,23 @@ def endless_header(ask: Ask) -> None:
         ask.raw(b"x" * 100_000)
 
 
+def packed(how: str, before: bytes = b"") -> Callable[[Ask], None]:
+    """What libcurl unpacks unasked: good frames, as it might be anything."""
+
+    def script(ask: Ask) -> None:
+        body = gzip.compress(begin() + b"".join(frames()) + end(matched=10))
+        ask.raw(before)
+        ask.head(more=[f"Transfer-Encoding: {how}"] if how else [], chunked=not how)
+        if how.endswith("gzip"):
+            ask.raw(gzip.compress(body) if "," in how else body)
+            ask.connection.close()
+        else:
+            ask.send(body)
+            ask.end()
+
+    return script
+
+
 # What is wrong before anything is sent: 502, which says so.
 HEADS = {
     "silent": (silent, "does not answer"),
@@ -53,6 +71,10 @@ HEADS = {
     "version 2": (lambda ask: ask.head(version="2 -"), "speaks another version (2, and this reader 1)"),
     "other type": (lambda ask: ask.head(kind="text/html"), "answers with something of another type"),
     "packed": (lambda ask: ask.head(more=["Content-Encoding: gzip"]), "packs its answer, unasked"),
+    "packed on its way": (packed("gzip"), "packs its answer, unasked"),
+    "packed twice": (packed("gzip, gzip"), "packs its answer, unasked"),
+    "packed, in chunks": (packed("gzip, chunked"), "packs its answer, unasked"),
+    "packed by a head before": (packed("", b"HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: gzip\r\n\r\n"), "packs its answer, unasked"),
     "endless head": (endless_head, "answers with a head that is too large"),
     "endless header": (endless_header, ""),
     "no frames": (lambda ask: ask.good(), "hung up in the middle of its answer"),
