@@ -173,6 +173,7 @@ BODIES = {
     "no cursor": (sends(b"E %d i77.1.900 nowhere 1 1 - - -\nx\n" % (MS + 4000)), NONSENSE),
     "huge numbers": (sends(b"P 99999999999999999999999 1 i77.1.0\n"), NONSENSE),
     "huge time": (sends(b"E 9223372036854775807 i77.1.900 i77.1.901 1 1 - - -\nx\n"), NONSENSE),
+    "a time of no year": (sends(b"E 2305843009213693950 i77.1.900 i77.1.901 1 1 - - -\nx\n"), NONSENSE),
     "a NUL": (sends(b"P 1 1 i77.1.0\0\n"), NONSENSE),
     "one word more": (sends(b"P 1 1 i77.1.0 1\n"), NONSENSE),
     "a file": (sends(b"F i - - - 1 8\ninfo.log\n"), NONSENSE),

@@ -1,5 +1,6 @@
 #include "reader/peer_frame.h"
 
+#include "base/civil.h"
 #include "unit.h"
 
 static const struct cursor after = {.levels = LEVEL_BIT(LEVEL_INFO) | LEVEL_BIT(LEVEL_ERROR),
@@ -132,7 +133,9 @@ what_was_never_written_is_none(void **state)
 	    "E 1 i1.1.1 i1.1.1 1 1 - - 0+99999999999999999999\n", "E 1 i0 i1.1.1 1 1 - - -\n",
 	    "E 1 i1.1.1-d1.1.1 i1.1.1 1 1 - - -\n", "E 1 i1.1.1 - 1 1 - - -\n",
 	    "E --1 i1.1.1 i1.1.1 1 1 - - -\n", "E 9223372036854775807 i1.1.1 i1.1.1 1 1 - - -\n",
-	    "E -9223372036854775808 i1.1.1 i1.1.1 1 1 - - -\n",
+	    "E 253402732800000 i1.1.1 i1.1.1 1 1 - - -\n",
+	    "E -62136028800001 i1.1.1 i1.1.1 1 1 - - -\n", "F i - 2305843009213693950 - 1 1\n",
+	    "F i - - 253402732800000 1 1\n", "E -9223372036854775808 i1.1.1 i1.1.1 1 1 - - -\n",
 	    "E 1 i1.1.1 i1.1.1 99999999999 1 - - -\n"};
 	char endless[PEER_FRAME_LINE + 1];
 	struct peer_frame f;
@@ -153,7 +156,7 @@ the_longest_line_fits(void **state)
 {
 	struct walk_entry entry = {.level = LEVEL_ERROR,
 	    .text = "",
-	    .ms = INT64_MIN / 5,
+	    .ms = CIVIL_MS_MIN,
 	    .at = {UINT64_MAX, -1, UINT64_MAX}};
 	const struct entry_fields fields = {0};
 	struct cursor all = {.levels = (1U << LEVEL_COUNT) - 1};
