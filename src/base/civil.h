@@ -15,6 +15,17 @@
 /* Fits every name of the zone database, and rules as POSIX has them. */
 #define CIVIL_NAME_SIZE 64
 
+/* Milliseconds since the epoch: no time of the years 1 to 9999 is beyond, whatever its offset (of
+ * four digits, hours and minutes: five days at most). */
+#define CIVIL_MS_MIN INT64_C(-62136028800000)
+#define CIVIL_MS_MAX INT64_C(253402732799999)
+
+static inline bool
+civil_is_known(int64_t ms)
+{
+	return ms >= CIVIL_MS_MIN && ms <= CIVIL_MS_MAX;
+}
+
 /* A local time, to the millisecond. */
 struct civil {
 	int year, month, day;	  /* 1 to 9999, 1 to 12, 1 to 31 */

@@ -146,14 +146,16 @@ void
 answering_peers_refuse(struct answering_peers *p, size_t server, const char *why, int status)
 {
 	const char *name = p->peers->at[server].name;
+	/* Of who was asked without a cursor it is as wrong as any other. */
+	const bool gone = status == 410 && answering_peers_from(p, server) != NULL;
 	char sentence[512];
 
-	if (status == 410)
+	if (gone)
 		snprintf(sentence, sizeof(sentence),
 		    "the file that the cursor is of is gone on %s; begin without it", name);
 	else
 		snprintf(sentence, sizeof(sentence), "%s %s", name, why);
-	answering_refuse(&p->a, status == 410 ? 410 : 502, sentence);
+	answering_refuse(&p->a, gone ? 410 : 502, sentence);
 }
 
 /* The first that is missing, and must not be; the count of servers: none. */

@@ -33,7 +33,7 @@ bool answering_peers_open(struct answering_peers *p, bool forward, uint64_t limi
  * one of them does not, or the client has gone. */
 bool answering_peers_await(struct answering_peers *p);
 
-/* Refuses with 502, or as the peer has: this one is missing. */
+/* Refuses with 502, or 410 as the peer has that was asked with a cursor: this one is missing. */
 void answering_peers_refuse(struct answering_peers *p, size_t server, const char *why, int status);
 
 /* Whether to go on after a step that gave no entry: waits for peers, if it has to. */

@@ -1,5 +1,6 @@
 #include "reader/peer_frame.h"
 
+#include "base/civil.h"
 #include "reader/blocks_window.h"
 
 #include <errno.h>
@@ -75,8 +76,9 @@ next_time(struct line *l, int64_t *ms)
 		return false;
 	errno = 0;
 	*ms = strtoll(word, &end, 10);
-	/* Sums of such times stay far from the ends of an int64_t. */
-	return errno == 0 && *end == '\0' && *ms > INT64_MIN / 4 && *ms < INT64_MAX / 4;
+	/* No reader reads another from its files. The others are asked by these times, and would
+	 * refuse what is far beyond. */
+	return errno == 0 && *end == '\0' && civil_is_known(*ms);
 }
 
 static bool

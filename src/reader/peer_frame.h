@@ -15,8 +15,9 @@
  * w or e; times as above; the payload is its name Z <how> <scanned> <of> <matched> <given up>
  * <cursor>       the last: complete, limit, deadline or failed; the cursor may be -
  *
- * Numbers are decimal, times are milliseconds since the epoch, lengths are in bytes. All that is a
- * log's own is in payloads, whose bytes mean nothing: so nothing in them can be taken for more.
+ * Numbers are decimal, times are milliseconds since the epoch (civil_is_known()), lengths are in
+ * bytes. All that is a log's own is in payloads, whose bytes mean nothing: so nothing in them can
+ * be taken for more.
  */
 #ifndef PBU_PEER_FRAME_H
 #define PBU_PEER_FRAME_H

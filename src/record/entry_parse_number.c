@@ -1,5 +1,6 @@
 #include "record/entry_parse_number.h"
 
+#include "base/civil.h"
 #include "base/level.h"
 #include "record/entry.h"
 
@@ -8,6 +9,12 @@
 
 /* Seconds of the year 9999, and more. */
 #define DIGITS_MAX 12
+
+static void
+set_ms(struct entry_number *n, int64_t ms)
+{
+	n->ms = civil_is_known(ms) ? ms : 0;
+}
 
 /* 1.795e9: seldom, so that strtod() will do. */
 static const char *
@@ -32,7 +39,7 @@ read_exponent(const char *start, const char *at, const char *end, struct entry_n
 	d = strtod(text, NULL);
 	if (fabs(d) < 1e12) {
 		n->whole = (int64_t)d;
-		n->ms = (int64_t)floor(d * 1000);
+		set_ms(n, (int64_t)floor(d * 1000));
 	}
 	return at;
 }
@@ -64,11 +71,10 @@ entry_parse_number(const char *at, const char *end, struct entry_number *n)
 	}
 	if (at < end && (*at == 'e' || *at == 'E'))
 		return read_exponent(start, at, end, n);
-	n->ms = n->whole * 1000 + ms;
-	if (negative) {
+	ms += n->whole * 1000;
+	if (negative)
 		n->whole = -n->whole;
-		n->ms = -n->ms - more;
-	}
+	set_ms(n, negative ? -ms - more : ms);
 	return at;
 }
 

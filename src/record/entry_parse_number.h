@@ -11,7 +11,8 @@ struct entry_number {
 };
 
 /* Reads a number in decimal, as Python's %d and %f and JSON write it, at the start of a text; where
- * it ends, or NULL: there is none. One beyond what seconds can be is read, and is 0. */
+ * it ends, or NULL: there is none. One beyond what seconds can be is read, and is 0; of one beyond
+ * civil_is_known(), `ms` is. */
 const char *entry_parse_number(const char *at, const char *end, struct entry_number *n);
 
 /* Bytes of "Level -9223372036854775808". */

@@ -126,7 +126,7 @@ to_ms(struct parts *p, struct civil_zone *zone, int64_t *ms)
 	struct civil *c = &p->c;
 
 	if (p->has_epoch) {
-		if (p->epoch > INT64_MAX / 2000)
+		if (p->epoch > CIVIL_MS_MAX / 1000)
 			return false;
 		*ms = p->epoch * 1000;
 		return true;

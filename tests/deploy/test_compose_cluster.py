@@ -3,6 +3,7 @@
 import collections
 import json
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,8 @@ SECONDS = 90
 
 
 class Cluster(Project):
+    refused: list[str]  # when, what and why, of the last send()
+
     def up(self, *args: str, **settings: str) -> None:
         self.now = settings or SETTINGS
         self.compose("up", "-d", *args, **self.now)
@@ -45,14 +48,18 @@ class Cluster(Project):
         """Records of as many loggers as there are partitions; each until it is taken, with a key of its own."""
         client = uuid.uuid4().hex
         sent = []
+        self.refused = []
         for number in range(count):
             message = f"{word} {number:04d}"
 
             def taken(message: str = message, number: int = number) -> bool:
                 try:
                     answer = self.post(message, name=f"app.{number % 24}", key=f"{client}-{number}")
-                except requests.RequestException:
+                except requests.RequestException as e:
+                    self.refused.append(f"{time.strftime('%X')} {message}: {e!r}")
                     return False
+                if answer.status_code != 200:
+                    self.refused.append(f"{time.strftime('%X')} {message}: {answer.status_code} {answer.text}")
                 assert answer.status_code in (200, 502, 503, 504), answer.text
                 return answer.status_code == 200
 
@@ -153,7 +160,7 @@ def test_a_killed_broker_costs_nothing(cluster: Cluster) -> None:
         client.join(3 * SECONDS)
     finally:
         cluster.start("kafka2")
-    assert not trouble and not client.is_alive(), trouble
+    assert not trouble and not client.is_alive(), (trouble, cluster.refused)
     cluster.wait_for_all(sent)
     topics = "/opt/kafka/bin/kafka-topics.sh --bootstrap-server kafka1:9092 --describe --under-replicated-partitions"
     wait_for(lambda: cluster.inside("kafka1", topics, check=False) == (0, ""), "it has caught up", SECONDS, 1)

@@ -173,6 +173,7 @@ BODIES = {
     "no cursor": (sends(b"E %d i77.1.900 nowhere 1 1 - - -\nx\n" % (MS + 4000)), NONSENSE),
     "huge numbers": (sends(b"P 99999999999999999999999 1 i77.1.0\n"), NONSENSE),
     "huge time": (sends(b"E 9223372036854775807 i77.1.900 i77.1.901 1 1 - - -\nx\n"), NONSENSE),
+    "a time of no year": (sends(b"E 2305843009213693950 i77.1.900 i77.1.901 1 1 - - -\nx\n"), NONSENSE),
     "a NUL": (sends(b"P 1 1 i77.1.0\0\n"), NONSENSE),
     "one word more": (sends(b"P 1 1 i77.1.0 1\n"), NONSENSE),
     "a file": (sends(b"F i - - - 1 8\ninfo.log\n"), NONSENSE),
@@ -260,10 +261,15 @@ def id_of(name: str) -> str:
 
 def test_a_cursor_whose_file_is_gone_there(asking: Asking) -> None:
     asking.script = lambda ask: ask.head("410 Gone")
-    answer = asking.query()
-    assert (answer.status, answer.error) == (410, f"the file that the cursor is of is gone on {asking.peer.name}; begin without it")
-    # Left out, it is named; and its place is kept, so that who goes on with `next` is told again.
     at = f"i77.1.0~{id_of(asking.peer.name)}"
+    answer = asking.query(cursor=at)
+    assert (answer.status, answer.error) == (410, f"the file that the cursor is of is gone on {asking.peer.name}; begin without it")
+    # Where it was asked without one, that is wrong; also where another server's was there.
+    own = asking.query(peers=0).entries[5]["cursor"]
+    for more in ({}, {"cursor": own}):
+        answer = asking.query(**more)
+        assert (answer.status, answer.error.startswith(f"{asking.peer.name} answered 410")) == (502, True), answer.error
+    # Left out, it is named; and its place is kept, so that who goes on with `next` is told again.
     answer = asking.query(partial=1, cursor=at)
     assert answer.texts == OWN
     assert (answer.end["complete"], answer.end["why"]) == (False, "missing")

@@ -37,6 +37,39 @@ def test_files_of_a_liar(asking: Asking) -> None:
         assert [f["server"] for f in asking.reader.get("/api/log/files", level="INFO", partial=1).json()["files"]] == ["own.example"]
 
 
+def test_times_of_no_year(tmp_path: Path) -> None:
+    """All are asked for the range that the files of all have: who makes it one that is refused is the one who is named."""
+
+    def honest(ask: Ask) -> None:
+        if ask.path == "/api/log/files":
+            ask.good(b"F i %d %d - 77 8\ninfo.log\n" % (MS, MS + 1000), end())
+        elif int(ask.query["end"].removeprefix("@")) < 1 << 60:
+            ask.good(b"H 1 1 1\n7\n", end())
+        else:
+            ask.head("400 Bad Request")
+
+    lie = b""
+
+    def liar(ask: Ask) -> None:
+        if ask.path == "/api/log/files":
+            ask.good(lie, end())
+        else:
+            honest(ask)
+
+    with FakePeer(liar) as one, FakePeer(honest) as another:
+        reader = Reader(tmp_path, TZ="UTC", READ_PEERS=f"{one.url},{another.url}", READ_NAME="own.example", QUERY_TIMEOUT=60, READ_PEERS_TIMEOUT=60)
+        for lie in (b"F i %d 2305843009213693950 - 77 8\ninfo.log\n" % MS, b"F i -2305843009213693950 %d - 77 8\ninfo.log\n" % MS,
+                    b"F i %d - 253402732800000 77 8\ninfo.log\n" % MS):
+            answer = reader.get("/api/log/hits", level="INFO", buckets=1, partial=1)
+            assert answer.end["missing"] == [{"server": one.name, "why": NONSENSE}], lie
+            assert answer.end["counts"] == {"INFO": [7]}
+        # As far as there are years, it may say what it likes.
+        lie = b"F i %d 253402300799999 - 77 8\ninfo.log\n" % MS
+        answer = reader.get("/api/log/hits", level="INFO", buckets=1, partial=1)
+        assert answer.end["counts"] == {"INFO": [14]}
+        reader.stop()
+
+
 def test_files_without_end(tmp_path: Path) -> None:
     """What one lists is bounded, and takes nothing from the others."""
     stop = threading.Event()

@@ -181,7 +181,8 @@ reads_other_dates(void **state)
 	check_unfit("%(asctime)s|%(message)s", "%d.%m.%Y %H:%M:%S", "4.11.2026 08:21:46|m");
 	check_unfit("%(asctime)s|%(message)s", "%d %b %Y %H:%M:%S", "04 Nox 2026 08:21:46|m");
 	check_unfit("%(asctime)s|%(message)s", "%d %b %Y %I:%M %p", "04 Nov 2026 13:21 PM|m");
-	/* Its milliseconds are more than 64 bits hold. */
+	/* Of a year that there is not, and more milliseconds than 64 bits hold. */
+	check_unfit("%(asctime)s|%(message)s", "%s", "253402732800|m");
 	check_unfit("%(asctime)s|%(message)s", "%s", "999999999999999999|m");
 #undef WITH
 }
@@ -211,6 +212,8 @@ reads_other_times(void **state)
 	check("%(created)f %(message)s", NULL, "-0.500000 m", "1969-12-31T23:59:59.500", NULL, NULL,
 	    "m");
 	/* The more exact one counts. */
+	check("%(created)f %(message)s", NULL, "253402732800.000 m", "1970-01-01T00:00:00.000",
+	    NULL, NULL, "m");
 	check("%(asctime)s %(created)f", NULL, "2026-11-24 08:21:46,035 1795387123.048945",
 	    "2026-11-22T22:38:43.048", NULL, NULL, NULL);
 	check("%(asctime)s %(created)d", NULL, "2026-11-24 08:21:46,035 1795387123", TIME, NULL,

@@ -1,5 +1,6 @@
 #include "reader/peer_frame.h"
 
+#include "base/civil.h"
 #include "unit.h"
 
 static const struct cursor after = {.levels = LEVEL_BIT(LEVEL_INFO) | LEVEL_BIT(LEVEL_ERROR),
@@ -136,7 +137,10 @@ what_was_never_written_is_none(void **state)
 	    "E 1 i1.1.1 i1.1.1 99999999999 1 - - -\n",
 	    "E 1 i1.1.1 i1.1.1 33554433 33554433 - - -\n", "E 1 i1.1.1 i1.1.1 10 10 0+10 0+1 -\n",
 	    "E 1 i1.1.1 i1.1.1 10 10 - 9+1 0+10\n", "E 1 i1.1.1 i1.1.1 10 5 0+5 0+5 0+1\n",
-	    "E 1 i1.1.1 i1.1.1 68157440 1 0+68157440 0+68157440 0+68157440\n"};
+	    "E 1 i1.1.1 i1.1.1 68157440 1 0+68157440 0+68157440 0+68157440\n",
+	    "E 253402732800000 i1.1.1 i1.1.1 1 1 - - -\n",
+	    "E -62136028800001 i1.1.1 i1.1.1 1 1 - - -\n", "F i - 2305843009213693950 - 1 1\n",
+	    "F i - - 253402732800000 1 1\n"};
 	char endless[PEER_FRAME_LINE + 1];
 	struct peer_frame f;
 
@@ -172,7 +176,7 @@ the_longest_line_fits(void **state)
 {
 	struct walk_entry entry = {.level = LEVEL_ERROR,
 	    .text = "",
-	    .ms = INT64_MIN / 5,
+	    .ms = CIVIL_MS_MIN,
 	    .at = {UINT64_MAX, -1, UINT64_MAX}};
 	const struct entry_fields fields = {0};
 	struct cursor all = {.levels = (1U << LEVEL_COUNT) - 1};
