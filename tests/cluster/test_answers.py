@@ -108,6 +108,8 @@ def test_too_few_replicas(cluster):
 
 def test_larger_than_the_topic_takes(cluster):
     """As random as it may be: it is the bytes as they are that count. Others in the same moment are taken."""
+    # A server asks the brokers for it; until they answer, Kafka's default counts.
+    cluster.wait_for(lambda: all(post(cluster.nginx.path, {"msg": "x" * 120_000})[0] == 413 for _ in range(4)), "both servers know")
     load = Load(cluster.nginx.path, 2)
     load.start()
     for _ in range(20):
