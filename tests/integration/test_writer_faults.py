@@ -2,9 +2,11 @@
 counted, and each is told."""
 
 import json
+import os
 import resource
 import socket
 import struct
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -299,6 +301,23 @@ def test_an_entry_larger_than_a_file(brokers: Cluster, topic: str, make: Callabl
     writer.stop()
     assert [path.read_text() for path in writer.files("info.log")] == [
         "a\n", "b" * 100 + "\n", "c\n", "d" * 30 + "\n", "e" * 29 + "\n", "f\ng\n"]
+
+
+@pytest.mark.once  # a sanitizer's memory is its own
+def test_memory_is_waited_for(brokers: Cluster, topic: str, make: Callable[..., Writer], tmp_path: Path) -> None:
+    """Also for an entry that goes into the next file: none is left out, none is torn."""
+    library = tmp_path / "fail_realloc.so"
+    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O1", "-Wall", "-shared", "-fPIC", "-o", library,
+                    Path(__file__).with_name("fail_realloc.c")], check=True)
+    writer = make(LOG_MAX_BYTES=60_000, LOG_BACKUP_COUNT=100, preload=[library])
+    texts = [letter * size for letter, size in zip("abcde", (70_000, 150_000, 300_000, 600_000, 900_000), strict=True)]
+    for i, text in enumerate(texts):
+        brokers.produce(topic, 0, b"a", line(i, message=text))
+    writer.start()
+    writer.wait_until_read({0: 5})
+    assert "there is no memory for a message: waiting" in writer.stderr
+    writer.stop()
+    assert writer.lines("info.log") == texts
 
 
 def test_readers_are_shown_what_is_in_a_checkpoint(brokers: Cluster, topic: str, make: Callable[..., Writer]) -> None:
