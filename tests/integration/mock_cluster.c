@@ -47,6 +47,15 @@ die(const char *what, const char *why)
 	exit(1);
 }
 
+/* With one, rd_kafka_flush() returns as soon as a message has arrived, and not 10 ms after. */
+static void
+on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaque)
+{
+	(void)producer;
+	(void)message;
+	(void)opaque;
+}
+
 static rd_kafka_t *
 client(rd_kafka_type_t type, const char *const settings[][2])
 {
@@ -59,6 +68,8 @@ client(rd_kafka_type_t type, const char *const settings[][2])
 		    RD_KAFKA_CONF_OK)
 			die((*settings)[0], why);
 	}
+	if (type == RD_KAFKA_PRODUCER)
+		rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
 	made = rd_kafka_new(type, conf, why, sizeof(why));
 	if (made == NULL)
 		die("a client", why);
@@ -197,6 +208,24 @@ produce(struct cluster *c, const char *topic, int partition, char *key, char *va
 	return error;
 }
 
+static rd_kafka_resp_err_t
+make_topic(struct cluster *c, const char *name, int partitions)
+{
+	rd_kafka_resp_err_t error =
+	    rd_kafka_mock_topic_create(c->mock, name, partitions, c->brokers);
+	const struct rd_kafka_metadata *found;
+	rd_kafka_topic_t *topic;
+
+	if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return error;
+	/* The producer would look for its leaders once a second only. */
+	topic = rd_kafka_topic_new(producer_of(c), name, NULL);
+	if (rd_kafka_metadata(c->producer, 0, topic, &found, 1000) == RD_KAFKA_RESP_ERR_NO_ERROR)
+		rd_kafka_metadata_destroy(found);
+	rd_kafka_topic_destroy(topic);
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 /* --- commands --- */
 
 static rd_kafka_resp_err_t
@@ -244,7 +273,7 @@ obey(struct cluster *c, char *const word[], int n)
 	else if (IS("clear", 1))
 		rd_kafka_mock_clear_request_errors(c->mock, (int16_t)atoi(word[1]));
 	else if (IS("topic", 2))
-		error = rd_kafka_mock_topic_create(c->mock, word[1], atoi(word[2]), c->brokers);
+		error = make_topic(c, word[1], atoi(word[2]));
 	else if (IS("topic_error", 2))
 		rd_kafka_mock_topic_set_error(c->mock, word[1], (rd_kafka_resp_err_t)atoi(word[2]));
 	else if (IS("leader", 3))

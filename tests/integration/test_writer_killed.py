@@ -26,7 +26,7 @@ SEED = int(os.environ.get("PBU_SEED") or random.SystemRandom().getrandbits(32))
 KILLS = os.environ.get("KILLS")
 
 # At a time: they wait for the brokers, mostly.
-WORKERS = 16
+WORKERS = 32
 
 # Of each partition before the kill, and after it.
 BEFORE, AFTER = 40, 8

@@ -55,7 +55,16 @@ def test_writers_share_the_partitions(brokers: Cluster, topic: str, make: Callab
     wait_for(lambda: partitions(first) == 2, "both partitions", seconds=SECONDS)
     wait_for(lambda: len(numbers(first, second)) >= sent, "all records", seconds=SECONDS)
     first.stop()
-    assert sorted(numbers(first, second)) == list(range(sent)), first.stderr + second.stderr
+    both = numbers(first, second)
+    assert set(both) == set(range(sent))
+    for writer in first, second:
+        for partition in 0, 1:
+            mine = [n for n in numbers(writer) if n % 2 == partition]
+            assert mine == sorted(set(mine)), writer.stderr
+    # Unlike real brokers, these take no commit while others join: then what was not committed before is there twice. With real
+    # ones: tests/cluster/test_storm.py.
+    if "can't be committed" not in first.stderr + second.stderr:
+        assert len(both) == sent, first.stderr + second.stderr
     assert len(numbers(second)) >= 5
 
 
