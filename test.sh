@@ -7,7 +7,8 @@ usage() {
 Usage: ./test.sh [all | STAGE...]
 
 Without arguments: packages, python, build, unit, client, integration, page. `all` adds the slow stages, and runs
-those that only compute (scripts, format, static, gcc, clang, fuzz) beside them. Stages may be named one by one:
+those that only compute (scripts, format, static, gcc, clang, fuzz, distcheck) beside them. Stages may be named
+one by one:
 
   packages     install what is missing
   python       .venv, with what tests/requirements.txt pins
@@ -40,9 +41,9 @@ EOF
 }
 
 quick=(packages python build unit client integration page)
-all=("${quick[@]}" slow programs programs_slow page_slow libfcgi deploy fault power cluster asan tsan distcheck)
+all=("${quick[@]}" slow programs programs_slow page_slow libfcgi deploy fault power cluster asan tsan)
 # These only compute. With `all` they take what the others, which mostly wait, leave of the processors.
-beside=(scripts format static gcc clang fuzz)
+beside=(scripts format static gcc clang fuzz distcheck)
 
 tree=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P) || exit 1
 cd "$tree" || exit 1

@@ -81,10 +81,10 @@ class Storm:
         if self.random.random() < 0.3:
             self.wait_for_writers()
 
-    def wait_for_writers(self) -> None:
-        """Until each of them has its share of the partitions."""
+    def wait_for_writers(self, *writers: Writer) -> None:
+        """Until each of these, or of those that are always there, has its share of the partitions."""
         def shared() -> bool:
-            counts = [writer.metrics().get("pbu_log_writer_partitions", 0) for writer in self.cluster.writers]
+            counts = [writer.metrics().get("pbu_log_writer_partitions", 0) for writer in writers or self.cluster.writers]
             return min(counts) > 0 and sum(counts) == PARTITIONS
 
         after = self.log[-1][0] if self.log else "the start"

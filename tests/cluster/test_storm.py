@@ -11,6 +11,7 @@ from cluster import Cluster
 from figures import note
 from load import Load
 from outcome import finish
+from programs import Writer
 from storm import FAULTS, Storm
 
 # Faults that no writer has a part in.
@@ -58,3 +59,33 @@ def test_nothing_is_twice_while_writers_keep_their_partitions(capsys):
         verdict = finish(cluster, load, storm)
         print(f"{dict(load.answers)}\n{verdict}", flush=True)
         assert not storm.moved and verdict.good and verdict.twice == 0, f"CLUSTER_SEED={seed}\n{verdict}\n{storm.told(verdict)}"
+
+
+def test_nothing_is_twice_where_writers_come_and_end(capsys):
+    """What a writer has read is committed before another may have its partitions: while all is well, none reads it again."""
+    seed = int(os.environ.get("CLUSTER_SEED") or random.randrange(1_000_000))
+    with capsys.disabled(), Cluster() as cluster:
+        load = Load(cluster.nginx.path, seed)
+        storm = Storm(cluster, load, seed)
+        storm.wait_for_writers()
+        storm.moved = True
+        first, second, third = cluster.all_writers
+
+        def share(*writers: Writer) -> None:
+            storm.wait_for_writers(*writers)
+            now = load.progress()
+            cluster.wait_for(lambda: load.goes_on_after(now), "every client goes on")
+
+        load.start()
+        third.start()
+        share(first, second, third)
+        third.stop()
+        share(first, second)
+        first.stop()
+        share(second)
+        first.start()
+        share(first, second)
+        verdict = finish(cluster, load, storm)
+        print(f"\n{dict(load.answers)}\n{verdict}", flush=True)
+        assert verdict.good and verdict.twice == 0, f"CLUSTER_SEED={seed}\n{verdict}\n{storm.told(verdict)}"
+        assert (third.logs / "info.log").stat().st_size > 0
