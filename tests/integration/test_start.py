@@ -216,13 +216,18 @@ def test_second_start_is_quick(start_server):
 
 def test_a_change_that_builds_nothing_is_built_once(start_server):
     """What is not compiled may be newer than the program, which is up to date nevertheless."""
-    os.utime(TREE / "src/python/pyunicode.py")
-    said = []
-    for _ in range(2):
+    def says_so():
         server = start_server()
-        said.append("Building what has changed" in server.stdout)
         server.stop()
-    assert said == [True, False]
+        return "Building what has changed" in server.stdout
+
+    def change():
+        os.utime(TREE / "src/python/pyunicode.py")
+        return says_so()
+
+    # A server of another test, beside this one, may come first: but not five times.
+    assert any(change() for _ in range(5))
+    assert not says_so()
 
 
 # --- what it leaves to nobody else ---
