@@ -131,6 +131,11 @@ class Cluster:
         found = [_message(line) for line in self.command("read", topic, self.topics[topic])]
         return sorted(found, key=lambda message: (message.partition, message.offset))
 
+    def committed(self, topic: str, group: str) -> dict[int, int]:
+        """The offset of each partition; one below 0: none."""
+        found = (row.split() for row in self.command("committed", topic, self.topics[topic], group))
+        return {int(partition): int(offset) for _, partition, offset in found}
+
     def pause(self) -> None:
         pause(self.process.pid)
 

@@ -19,6 +19,7 @@
  *     produce NAME PARTITION KEY VALUE [HEADER=VALUE...]    a message; all texts in hex
  *     read NAME PARTITIONS        all messages: "message PARTITION OFFSET KEY VALUE
  *                                 HEADER=VALUE,...", in hex ("-": none), before the "ok"
+ *     committed NAME PARTITIONS GROUP    what a group has committed: "message PARTITION OFFSET"
  *
  * A partition keeps 5 MiB, or 100,000 message sets (librdkafka 2.0.2).
  */
@@ -163,6 +164,26 @@ read_topic(struct cluster *c, const char *topic, int partitions)
 	return error;
 }
 
+static rd_kafka_resp_err_t
+read_committed(struct cluster *c, const char *topic, int partitions, const char *group)
+{
+	const char *const settings[][2] = {
+	    {"bootstrap.servers", rd_kafka_mock_cluster_bootstraps(c->mock)}, {"group.id", group},
+	    {NULL, NULL}};
+	rd_kafka_t *consumer = client(RD_KAFKA_CONSUMER, settings);
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
+	rd_kafka_resp_err_t error;
+
+	rd_kafka_topic_partition_list_add_range(list, topic, 0, partitions - 1);
+	error = rd_kafka_committed(consumer, list, 20000);
+	for (int i = 0; error == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++)
+		printf("message %d %lld\n", (int)list->elems[i].partition,
+		    (long long)list->elems[i].offset);
+	rd_kafka_topic_partition_list_destroy(list);
+	rd_kafka_destroy_flags(consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	return error;
+}
+
 /* One for all messages: a new one takes a second to find the leader. */
 static rd_kafka_t *
 producer_of(struct cluster *c)
@@ -283,6 +304,8 @@ obey(struct cluster *c, char *const word[], int n)
 		error = produce(c, word[1], atoi(word[2]), word[3], word[4], word + 5, n - 5);
 	else if (IS("read", 2))
 		error = read_topic(c, word[1], atoi(word[2]));
+	else if (IS("committed", 3))
+		error = read_committed(c, word[1], atoi(word[2]), word[3]);
 	else
 		error = RD_KAFKA_RESP_ERR__INVALID_ARG;
 #undef IS
